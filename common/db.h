@@ -1,0 +1,45 @@
+/* SQLite, opened the one way this product opens it (docs/architecture.md): WAL, synchronous=FULL,
+ * secure_delete, foreign_keys, busy_timeout, numbered migrations in user_version. Silent. */
+#pragma once
+
+#include "common/cleanup.h"
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct db {
+    sqlite3 *handle;
+};
+
+/* Opens or makes `path` and brings it to the newest schema: `migrations[i]` is the SQL that leads
+ * from user_version i to i+1, each run in a transaction of its own. `application_id` marks the file
+ * (PRAGMA application_id) so that another program's database is refused.
+ * Returns 0; -EUCLEAN when the file is not a database of ours or is damaged; -ENOTSUP when it was
+ * written by a newer version; else -errno. On failure *ret_error is a sentence to show (owned by
+ * the caller, may be NULL when memory ran out). */
+int db_open(const char *path, int32_t application_id, const char *const *migrations,
+            size_t n_migrations, struct db **ret_db, char **ret_error);
+struct db *db_free(struct db *db);
+DEFINE_CLEANUP(struct db *, db_free);
+
+/* Maps an SQLite result code to -errno: FULL → -ENOSPC, IOERR → -EIO, READONLY → -EROFS,
+ * CORRUPT/NOTADB → -EUCLEAN, BUSY/LOCKED → -EBUSY, CONSTRAINT → -EEXIST, NOMEM → -ENOMEM,
+ * else -EPROTO; 0 for OK, ROW and DONE. */
+int db_error(int sqlite_code);
+
+int db_begin(struct db *db);    /* BEGIN IMMEDIATE */
+int db_commit(struct db *db);   /* on failure the transaction is rolled back */
+void db_rollback(struct db *db); /* harmless outside a transaction */
+/* Several statements without results. */
+int db_exec(struct db *db, const char *sql);
+/* Prepares once (SQLITE_PREPARE_PERSISTENT). The caller finalises before db_free(). */
+int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement);
+/* A prepared statement that resets itself when the variable goes out of scope:
+ *     _cleanup_(db_resetp) sqlite3_stmt *s = store->by_handle;   */
+void db_resetp(sqlite3_stmt **statement);
+/* Steps: 1 = row, 0 = done, else -errno. */
+int db_step(sqlite3_stmt *statement);
+/* Steps a statement that has no rows, then resets it: 0 or -errno. */
+int db_run(sqlite3_stmt *statement);
+/* A NUL-terminated column that may be NULL; valid until the next step or reset. */
+const char *db_text(sqlite3_stmt *statement, int column);

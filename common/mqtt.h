@@ -1,0 +1,72 @@
+/* One MQTT connection in a thread of its own.
+ *
+ * The thread owns the libmosquitto handle and everything that can block (DNS, connect, TLS). It
+ * hands whole messages and changes of state to the loop through one bounded mailbox and an
+ * sd-event source; the loop never waits. Back-off between attempts is jittered: 1 s doubling to
+ * 60 s (both configurable for tests). MQTT 3.1.1, QoS 1, clean session; nothing is published while
+ * disconnected, because libmosquitto 2.0.11 would queue it without bound. */
+#pragma once
+
+#include "common/cleanup.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <systemd/sd-event.h>
+
+struct mqtt;
+
+enum mqtt_state {
+    MQTT_WAITING,     /* back-off until the next attempt */
+    MQTT_CONNECTING,  /* DNS, TCP, TLS, CONNECT under way */
+    MQTT_CONNECTED,   /* CONNACK and every SUBACK received */
+};
+
+struct mqtt_options {
+    const char *host;
+    uint16_t port;
+    const char *client_id;
+    const char *user;           /* NULL = none */
+    const char *password_file;  /* NULL = none; read at each connect */
+    const char *ca_file;        /* NULL = no TLS */
+    const char *certificate_file, *key_file; /* client certificate; NULL = none */
+    const char *const *subscriptions;        /* NULL-terminated topic filters, QoS 1 */
+    const char *will_topic, *will_payload;   /* NULL = none; QoS 1, retained */
+    unsigned keepalive_s;
+    unsigned backoff_min_ms, backoff_max_ms;
+    size_t mailbox_bytes; /* payload bytes that may wait for the loop; when full the thread stops
+                             reading from the socket until the loop has caught up */
+};
+
+struct mqtt_message {
+    const char *topic;
+    const char *payload; /* NUL-terminated after payload_bytes for convenience */
+    size_t payload_bytes;
+    bool retained;
+};
+
+/* Called in the loop's thread. `message` is valid during the call. */
+typedef void (*mqtt_message_fn)(void *userdata, const struct mqtt_message *message);
+/* Called in the loop's thread after every burst of messages when the mailbox is empty: the moment
+ * to end a group commit. */
+typedef void (*mqtt_drained_fn)(void *userdata);
+/* Called in the loop's thread. `detail` is a sentence for an engineer ("connection refused by
+ * 10.0.0.5:8883", "certificate of the broker has expired", …). */
+typedef void (*mqtt_state_fn)(void *userdata, enum mqtt_state state, const char *detail);
+
+/* Starts the thread. All strings in `options` are copied. */
+int mqtt_new(sd_event *event, const struct mqtt_options *options, mqtt_message_fn on_message,
+             mqtt_drained_fn on_drained, mqtt_state_fn on_state, void *userdata,
+             struct mqtt **ret_mqtt);
+/* Disconnects, joins the thread, drops what waits in the mailbox. */
+struct mqtt *mqtt_free(struct mqtt *mqtt);
+DEFINE_CLEANUP(struct mqtt *, mqtt_free);
+
+/* Publishes with QoS 1. Returns 0 when handed to the connection (which proves nothing about
+ * delivery), -ENOTCONN when there is none, -EAGAIN when `in flight` is at its bound (64 messages):
+ * call again after on_drained or a timer. */
+int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size_t payload_bytes,
+                 bool retain);
+/* Messages published and not yet acknowledged by the broker. */
+unsigned mqtt_in_flight(const struct mqtt *mqtt);
+enum mqtt_state mqtt_state(const struct mqtt *mqtt);
+/* Asks the thread to end a wait now and try to connect. */
+void mqtt_reconnect(struct mqtt *mqtt);
