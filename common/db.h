@@ -1,5 +1,6 @@
 /* SQLite, opened the one way this product opens it (docs/architecture.md): WAL, synchronous=FULL,
- * secure_delete, foreign_keys, busy_timeout, numbered migrations in user_version. Silent. */
+ * secure_delete, foreign_keys, busy_timeout, numbered migrations in user_version. Silent. A
+ * connection belongs to the thread that opened it. */
 #pragma once
 
 #include "common/cleanup.h"

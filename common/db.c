@@ -1,0 +1,377 @@
+#include "common/db.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DB_BUSY_TIMEOUT_MS 5000
+
+/* What can be set before anything is written. */
+static const char session_pragmas[] = "PRAGMA foreign_keys = ON;"
+                                      "PRAGMA secure_delete = ON;"
+                                      "PRAGMA cell_size_check = ON;"
+                                      "PRAGMA trusted_schema = OFF;"
+                                      "PRAGMA recursive_triggers = ON;";
+
+/* The write-ahead log is checkpointed every 1000 pages (4 MiB) and cut back to 16 MiB after a large
+ * transaction, so that a surge does not leave a large file behind. */
+static const char wal_pragmas[] = "PRAGMA synchronous = FULL;"
+                                  "PRAGMA wal_autocheckpoint = 1000;"
+                                  "PRAGMA journal_size_limit = 16777216;";
+
+static void fail(char **ret_error, const char *format, ...) _printf_(2, 3);
+static void fail(char **ret_error, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    if (vasprintf(ret_error, format, ap) < 0)
+        *ret_error = NULL;
+    va_end(ap);
+}
+
+int db_error(int sqlite_code)
+{
+    switch (sqlite_code & 0xFF) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_IOERR:
+        return -EIO;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EUCLEAN;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_CONSTRAINT:
+        return -EEXIST;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    default:
+        return -EPROTO;
+    }
+}
+
+int db_exec(struct db *db, const char *sql)
+{
+    return db_error(sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
+}
+
+int db_begin(struct db *db)
+{
+    return db_exec(db, "BEGIN IMMEDIATE");
+}
+
+int db_commit(struct db *db)
+{
+    int r = db_exec(db, "COMMIT");
+
+    if (r < 0)
+        db_rollback(db);
+    return r;
+}
+
+void db_rollback(struct db *db)
+{
+    /* SQLite may have rolled back by itself after a full disk. */
+    if (!sqlite3_get_autocommit(db->handle))
+        (void)db_exec(db, "ROLLBACK");
+}
+
+int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement)
+{
+    return db_error(
+        sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_statement, NULL));
+}
+
+void db_resetp(sqlite3_stmt **statement)
+{
+    if (!*statement)
+        return;
+    sqlite3_reset(*statement);
+    sqlite3_clear_bindings(*statement);
+}
+
+int db_step(sqlite3_stmt *statement)
+{
+    int code = sqlite3_step(statement);
+
+    return code == SQLITE_ROW ? 1 : db_error(code);
+}
+
+int db_run(sqlite3_stmt *statement)
+{
+    int r = db_step(statement);
+
+    db_resetp(&statement);
+    return r > 0 ? -EPROTO : r;
+}
+
+const char *db_text(sqlite3_stmt *statement, int column)
+{
+    return (const char *)sqlite3_column_text(statement, column);
+}
+
+/* First column of the first row of `sql`. */
+static int query_integer(struct db *db, const char *sql, int64_t *ret_value)
+{
+    sqlite3_stmt *statement = NULL;
+    int r;
+
+    r = db_error(sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL));
+    if (r >= 0)
+        r = db_step(statement);
+    if (r > 0)
+        *ret_value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return r < 0 ? r : r == 0 ? -EPROTO : 0;
+}
+
+static int set_pragma(struct db *db, const char *name, int64_t value)
+{
+    char sql[80];
+
+    snprintf(sql, sizeof(sql), "PRAGMA %s = %lld", name, (long long)value);
+    return db_exec(db, sql);
+}
+
+static uint32_t header_integer(const uint8_t *header, size_t offset)
+{
+    uint32_t value;
+
+    memcpy(&value, header + offset, sizeof(value));
+    return ntohl(value);
+}
+
+/* True when the file is shorter than its own header says (https://sqlite.org/fileformat.html,
+ * section 1.3.8), which SQLite itself notices only when it happens to read past the end. Says
+ * nothing while a write-ahead log is left, because pages may live there. Reads through SQLite's own
+ * descriptor: closing another one of the same file would drop the locks of the process. */
+static bool file_truncated(struct db *db, const char *path)
+{
+    _cleanup_free_ char *wal = NULL;
+    sqlite3_file *file = NULL;
+    uint8_t header[100];
+    sqlite3_int64 size, page_bytes;
+    struct stat st;
+
+    if (asprintf(&wal, "%s-wal", path) < 0) {
+        wal = NULL;
+        return false;
+    }
+    if (stat(wal, &st) == 0 && st.st_size > 0)
+        return false;
+    if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+        !file || !file->pMethods || file->pMethods->xFileSize(file, &size) != SQLITE_OK ||
+        file->pMethods->xRead(file, header, sizeof(header), 0) != SQLITE_OK)
+        return false;
+    if (header_integer(header, 24) != header_integer(header, 92))
+        return false;
+    page_bytes = header[16] << 8 | header[17];
+    if (page_bytes == 1)
+        page_bytes = 65536;
+    return size < page_bytes * header_integer(header, 28);
+}
+
+/* Refuses what is not ours before anything in the file is changed. */
+static int check_identity(struct db *db, const char *path, int32_t application_id,
+                          size_t n_migrations, char **ret_error)
+{
+    int64_t id = 0, version = 0, tables = 0;
+    int r;
+
+    r = query_integer(db, "PRAGMA application_id", &id);
+    if (r >= 0)
+        r = query_integer(db, "PRAGMA user_version", &version);
+    if (r >= 0)
+        r = query_integer(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (r < 0) {
+        fail(ret_error, "%s cannot be read as a database (%s); move it away or restore a backup",
+             path, sqlite3_errmsg(db->handle));
+        return r;
+    }
+    if (id == 0 && version == 0 && tables == 0)
+        return 0;
+    if (id != application_id) {
+        fail(ret_error, "%s is the database of another program; check the path", path);
+        return -EUCLEAN;
+    }
+    if (version > (int64_t)n_migrations) {
+        fail(ret_error,
+             "%s has schema %lld, but this version knows only %zu; install the newer version again",
+             path, (long long)version, n_migrations);
+        return -ENOTSUP;
+    }
+    if (file_truncated(db, path)) {
+        fail(ret_error, "%s is shorter than its header says; restore a backup", path);
+        return -EUCLEAN;
+    }
+    return 0;
+}
+
+/* Walks to the first and last leaf of every table: a few pages each, so that start-up stays short
+ * whatever the size (a full PRAGMA quick_check reads every page). */
+static int check_damage(struct db *db, const char *path, char **ret_error)
+{
+    sqlite3_stmt *names = NULL;
+    int r;
+
+    r = db_error(sqlite3_prepare_v2(db->handle,
+                                    "SELECT format('SELECT (SELECT min(rowid) FROM \"%w\"), "
+                                    "(SELECT max(rowid) FROM \"%w\")', name, name) "
+                                    "FROM pragma_table_list "
+                                    "WHERE schema = 'main' AND type = 'table' AND NOT wr",
+                                    -1, &names, NULL));
+    while (r >= 0 && (r = db_step(names)) > 0) {
+        int64_t unused;
+
+        r = query_integer(db, db_text(names, 0), &unused);
+    }
+    if (r < 0)
+        fail(ret_error, "%s is damaged (%s); restore a backup", path, sqlite3_errmsg(db->handle));
+    sqlite3_finalize(names);
+    return r;
+}
+
+static int migrate_one(struct db *db, int32_t application_id, const char *const *migrations,
+                       size_t n_migrations, bool *ret_more)
+{
+    int64_t version;
+    int r;
+
+    r = db_begin(db);
+    if (r < 0)
+        return r;
+    /* Read under the lock: another worker may have been first. */
+    r = query_integer(db, "PRAGMA user_version", &version);
+    if (r >= 0 && version < (int64_t)n_migrations) {
+        r = db_exec(db, migrations[version]);
+        if (r >= 0)
+            r = set_pragma(db, "user_version", version + 1);
+        if (r >= 0)
+            r = set_pragma(db, "application_id", application_id);
+    }
+    if (r < 0) {
+        db_rollback(db);
+        return r;
+    }
+    *ret_more = version + 1 < (int64_t)n_migrations;
+    return db_commit(db);
+}
+
+static int migrate(struct db *db, const char *path, int32_t application_id,
+                   const char *const *migrations, size_t n_migrations, char **ret_error)
+{
+    int64_t version = 0;
+    bool more;
+    int r;
+
+    r = query_integer(db, "PRAGMA user_version", &version);
+    more = version < (int64_t)n_migrations;
+    while (r >= 0 && more)
+        r = migrate_one(db, application_id, migrations, n_migrations, &more);
+    if (r < 0)
+        fail(ret_error, "%s cannot be brought to the newest schema (%s); nothing was changed", path,
+             sqlite3_errmsg(db->handle));
+    return r;
+}
+
+static int set_up(struct db *db, const char *path, char **ret_error)
+{
+    int r;
+
+    sqlite3_busy_timeout(db->handle, DB_BUSY_TIMEOUT_MS);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    r = db_exec(db, session_pragmas);
+    if (r < 0)
+        fail(ret_error, "%s cannot be read as a database (%s); move it away or restore a backup",
+             path, sqlite3_errmsg(db->handle));
+    return r;
+}
+
+/* Switches the file to WAL; in-memory databases of unit tests stay as they are. */
+static int set_up_wal(struct db *db, const char *path, char **ret_error)
+{
+    int r;
+
+    r = db_exec(db, "PRAGMA journal_mode = WAL;");
+    if (r >= 0)
+        r = db_exec(db, wal_pragmas);
+    if (r < 0)
+        fail(ret_error, "%s cannot be written (%s); check owner, free space and mount options",
+             path, sqlite3_errmsg(db->handle));
+    return r;
+}
+
+/* Makes a missing file ourselves, because SQLite would make it readable to everybody. An existing
+ * one is not opened here: closing it would drop the locks of another connection of this process. */
+static int make_file(const char *path, char **ret_error)
+{
+    _cleanup_close_ int fd = -1;
+
+    if (strcmp(path, ":memory:") == 0)
+        return 0;
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd < 0 && errno != EEXIST) {
+        int r = -errno;
+
+        fail(ret_error, "%s cannot be made: %s; check the folder and its owner", path,
+             strerror(-r));
+        return r;
+    }
+    return 0;
+}
+
+int db_open(const char *path, int32_t application_id, const char *const *migrations,
+            size_t n_migrations, struct db **ret_db, char **ret_error)
+{
+    _cleanup_(db_freep) struct db *db = NULL;
+    int r;
+
+    *ret_error = NULL;
+    r = make_file(path, ret_error);
+    if (r < 0)
+        return r;
+    db = calloc(1, sizeof(*db));
+    if (!db)
+        return -ENOMEM;
+    r = db_error(
+        sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+    if (r < 0) {
+        fail(ret_error, "%s cannot be opened: %s", path,
+             db->handle ? sqlite3_errmsg(db->handle) : "no memory");
+        return r;
+    }
+    r = set_up(db, path, ret_error);
+    if (r >= 0)
+        r = check_identity(db, path, application_id, n_migrations, ret_error);
+    if (r >= 0)
+        r = set_up_wal(db, path, ret_error);
+    if (r >= 0)
+        r = migrate(db, path, application_id, migrations, n_migrations, ret_error);
+    if (r >= 0)
+        r = check_damage(db, path, ret_error);
+    if (r < 0)
+        return r;
+    *ret_db = TAKE_PTR(db);
+    return 0;
+}
+
+struct db *db_free(struct db *db)
+{
+    if (!db)
+        return NULL;
+    sqlite3_close_v2(db->handle);
+    free(db);
+    return NULL;
+}
