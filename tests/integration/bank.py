@@ -6,6 +6,7 @@
         bank.simbank(); bank.kiosk()      # lock bank and kiosk of that bank
 """
 
+import getpass
 import json
 import pathlib
 import shutil
@@ -59,7 +60,7 @@ class Broker(Process):
             f"listener {self.port} 127.0.0.1\ncafile {authority.ca}\ncertfile {certificate}\n"
             f"keyfile {key}\nrequire_certificate true\nuse_identity_as_username true\n"
             f"allow_anonymous false\nacl_file {acl}\npersistence false\nset_tcp_nodelay true\n"
-            "max_queued_messages 1000\n")
+            f"max_queued_messages 1000\nuser {getpass.getuser()}\n")
         for path in (acl, certificate, key, authority.ca):
             path.chmod(0o644)
         executable = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
