@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #define DB_BUSY_TIMEOUT_MS 5000
@@ -243,17 +245,17 @@ static int check_damage(struct db *db, const char *path, char **ret_error)
     return r;
 }
 
-static int migrate_one(struct db *db, int32_t application_id, const char *const *migrations,
-                       size_t n_migrations, bool *ret_more)
+static int migrate_one(struct db *db, const char *path, int32_t application_id,
+                       const char *const *migrations, size_t n_migrations, bool *ret_more,
+                       char **ret_error)
 {
     int64_t version;
     int r;
 
     r = db_begin(db);
-    if (r < 0)
-        return r;
     /* Read under the lock: another worker may have been first. */
-    r = query_integer(db, "PRAGMA user_version", &version);
+    if (r >= 0)
+        r = query_integer(db, "PRAGMA user_version", &version);
     if (r >= 0 && version < (int64_t)n_migrations) {
         r = db_exec(db, migrations[version]);
         if (r >= 0)
@@ -261,12 +263,16 @@ static int migrate_one(struct db *db, int32_t application_id, const char *const 
         if (r >= 0)
             r = set_pragma(db, "application_id", application_id);
     }
+    if (r >= 0)
+        r = db_exec(db, "COMMIT");
     if (r < 0) {
+        fail(ret_error, "%s cannot be brought to the newest schema (%s); it stays as it was", path,
+             sqlite3_errmsg(db->handle));
         db_rollback(db);
         return r;
     }
     *ret_more = version + 1 < (int64_t)n_migrations;
-    return db_commit(db);
+    return 0;
 }
 
 static int migrate(struct db *db, const char *path, int32_t application_id,
@@ -279,10 +285,7 @@ static int migrate(struct db *db, const char *path, int32_t application_id,
     r = query_integer(db, "PRAGMA user_version", &version);
     more = version < (int64_t)n_migrations;
     while (r >= 0 && more)
-        r = migrate_one(db, application_id, migrations, n_migrations, &more);
-    if (r < 0)
-        fail(ret_error, "%s cannot be brought to the newest schema (%s); nothing was changed", path,
-             sqlite3_errmsg(db->handle));
+        r = migrate_one(db, path, application_id, migrations, n_migrations, &more, ret_error);
     return r;
 }
 
@@ -299,7 +302,6 @@ static int set_up(struct db *db, const char *path, char **ret_error)
     return r;
 }
 
-/* Switches the file to WAL; in-memory databases of unit tests stay as they are. */
 static int set_up_wal(struct db *db, const char *path, char **ret_error)
 {
     int r;
@@ -313,15 +315,30 @@ static int set_up_wal(struct db *db, const char *path, char **ret_error)
     return r;
 }
 
-/* Makes a missing file ourselves, because SQLite would make it readable to everybody. An existing
- * one is not opened here: closing it would drop the locks of another connection of this process. */
+/* One process at a time opens databases in a folder: SQLite's switch to WAL does not wait for a
+ * lock, so that workers who start together on a new file would fail. The lock is on the folder
+ * because closing another descriptor of the file would drop SQLite's locks. */
+static int lock_folder(const char *path, char **ret_error)
+{
+    _cleanup_free_ char *copy = strdup(path);
+    int fd, r;
+
+    if (!copy)
+        return -ENOMEM;
+    fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX) == 0)
+        return fd;
+    r = -errno;
+    closep(&fd);
+    fail(ret_error, "%s cannot be opened: %s; check the folder and its owner", path, strerror(-r));
+    return r;
+}
+
+/* Makes a missing file ourselves, because SQLite would make it readable to everybody. */
 static int make_file(const char *path, char **ret_error)
 {
-    _cleanup_close_ int fd = -1;
+    _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
-    if (strcmp(path, ":memory:") == 0)
-        return 0;
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (fd < 0 && errno != EEXIST) {
         int r = -errno;
 
@@ -335,13 +352,19 @@ static int make_file(const char *path, char **ret_error)
 int db_open(const char *path, int32_t application_id, const char *const *migrations,
             size_t n_migrations, struct db **ret_db, char **ret_error)
 {
+    _cleanup_close_ int lock = -1;
     _cleanup_(db_freep) struct db *db = NULL;
     int r;
 
     *ret_error = NULL;
-    r = make_file(path, ret_error);
-    if (r < 0)
-        return r;
+    if (strcmp(path, ":memory:") != 0) {
+        lock = lock_folder(path, ret_error);
+        if (lock < 0)
+            return lock;
+        r = make_file(path, ret_error);
+        if (r < 0)
+            return r;
+    }
     db = calloc(1, sizeof(*db));
     if (!db)
         return -ENOMEM;

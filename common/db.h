@@ -14,7 +14,8 @@ struct db {
 
 /* Opens or makes `path` and brings it to the newest schema: `migrations[i]` is the SQL that leads
  * from user_version i to i+1, each run in a transaction of its own. `application_id` marks the file
- * (PRAGMA application_id) so that another program's database is refused.
+ * (PRAGMA application_id) so that another program's database is refused. ":memory:" is allowed, for
+ * tests.
  * Returns 0; -EUCLEAN when the file is not a database of ours or is damaged; -ENOTSUP when it was
  * written by a newer version; else -errno. On failure *ret_error is a sentence to show (owned by
  * the caller, may be NULL when memory ran out). */

@@ -59,17 +59,18 @@ static void to_journal(int priority, const char *const *fields, const char *mess
 static void to_stderr(const char *const *fields, const char *message)
 {
     char line[2 * LOG_LINE_MAX];
+    bool any = false;
     size_t n;
 
     n = (size_t)snprintf(line, sizeof(line), "%s: %s", program, message);
-    for (bool first = true; fields && *fields && n + 4 < sizeof(line); fields++) {
+    for (; fields && *fields && n < sizeof(line); fields++) {
         if (strncmp(*fields, "MESSAGE_ID=", 11) == 0)
             continue;
-        n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s", first ? " [" : " ", *fields);
-        first = false;
-        if (!fields[1] && n + 2 < sizeof(line))
-            n += (size_t)snprintf(line + n, sizeof(line) - n, "]");
+        n += (size_t)snprintf(line + n, sizeof(line) - n, "%s%s", any ? " " : " [", *fields);
+        any = true;
     }
+    if (any && n < sizeof(line))
+        n += (size_t)snprintf(line + n, sizeof(line) - n, "]");
     if (n > sizeof(line) - 1)
         n = sizeof(line) - 1;
     /* Texts from outside (a scanned code, a topic) must not forge lines or drive the terminal. */
