@@ -18,7 +18,8 @@ from processes import Process, free_port, program, run, wait_until
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>custom</type><listen>unix:path={socket}</listen>
-<policy context="default"><allow send_destination="*" eavesdrop="false"/><allow own="*"/>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/>
+<allow eavesdrop="true"/><allow own="*"/>
 <allow user="*"/></policy></busconfig>
 """
 
