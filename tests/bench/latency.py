@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""./dev bench latency: from the picture to the coil, with a full store.
+
+Fills the bank with orders over the real feed, then stocks and collects again and again. Every figure
+comes from the kiosk's trace (one clock for all programs); the peer, zbar's own time on such a
+picture plus one durable write, is measured in the same run.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests" / "integration"))
+
+from bank import Site  # noqa: E402
+from processes import program, wait_until  # noqa: E402
+
+STAGES = [
+    ("picture → decoder starts", "captured_us", "decode_start_us"),
+    ("decoder (zbar)", "decode_start_us", "decoded_us"),
+    ("text → Present", "decoded_us", "presented_us"),
+    ("Present → grant on disk and seen", "presented_us", "granted_us"),
+    ("grant → coil on", "granted_us", "coil_on_us"),
+    ("all: picture → coil on", "captured_us", "coil_on_us"),
+]
+
+
+def write_orders(path, count):
+    """Orders of one small parcel each, one JSON object a line."""
+    with open(path, "w") as out:
+        for i in range(count):
+            out.write(json.dumps({
+                "order": f"BENCH-{i:07}", "source_rev": 1, "branch": "hk-canton", "display": "王*",
+                "lang": "zh-Hans", "ready_from": 0, "pickup_until": 0,
+                "parcels": [{"parcel": f"BP-{i:07}", "barcode": f"29{i:011}", "size": "S",
+                             "items": [{"sku": "PF-0001", "name": {"en": "Perfume"}, "qty": 1}]}],
+            }, ensure_ascii=False) + "\n")
+
+
+def quantile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(len(values) * share))]
+
+
+def collect(hq, bank, kiosk, i, round_):
+    """Stocks one parcel and collects it by camera; returns the kiosk's trace of it."""
+    bank.ctl("stock", f"BP-{i:07}", "1")
+    before = len(kiosk.traces())
+    kiosk.show(hq.json("code", f"BENCH-{i:07}")["code"], seed=round_, tilt=15)
+    wait_until(lambda: len(kiosk.traces()) > before, f"collection {round_}", 30)
+    wait_until(lambda: bank.json("session")["state"] == "idle", "the session's end", 30)
+    kiosk.show_nothing()
+    return kiosk.traces()[before]
+
+
+def print_table(traces, peer):
+    print(f"\n{'stage':<36} {'p50 ms':>9} {'p99 ms':>9}")
+    for name, begin, end in STAGES:
+        took = [(t[end] - t[begin]) / 1000 for t in traces]
+        print(f"{name:<36} {quantile(took, .5):>9.2f} {quantile(took, .99):>9.2f}")
+    for name in ("zbar", "fsync"):
+        figures = peer[name]
+        print(f"{'peer: ' + name:<36} {figures['p50_us'] / 1000:>9.2f} "
+              f"{figures['p99_us'] / 1000:>9.2f}")
+    everything = [(t["coil_on_us"] - t["captured_us"]) / 1000 for t in traces]
+    reference = (peer["zbar"]["p50_us"] + peer["fsync"]["p50_us"]) / 1000
+    print(f"{'ratio of the p50s: all / (zbar + fsync)':<36} "
+          f"{quantile(everything, .5) / reference:>6.2f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--orders", type=int, default=100000, help="orders in the store")
+    parser.add_argument("--rounds", type=int, default=100, help="collections")
+    words = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pickup-bench-") as folder, Site(folder) as site:
+        hq, bank = site.hq(), site.bank()
+        batch = pathlib.Path(folder) / "orders.jsonl"
+        write_orders(batch, words.orders)
+        began = time.monotonic()
+        hq.do("import", batch, seconds=600)
+        wait_until(lambda: bank.json("status")["orders"] >= words.orders, "the orders", 600, 0.2)
+        print(f"{words.orders} orders imported and in the bank after "
+              f"{time.monotonic() - began:.1f} s")
+        bank.simbank("--auto-close=150")
+        kiosk = bank.kiosk(fps=30)
+        traces = [collect(hq, bank, kiosk, i, i + 1) for i in range(words.rounds)]
+        picture = pathlib.Path(folder) / "peer.jpg"
+        subprocess.run([program("pickup-phone-picture"), "--seed=1", "--tilt=15",
+                        f"--output={picture}", hq.json("code", "BENCH-0000000")["code"]], check=True)
+        peer = json.loads(subprocess.run([program("latency-peer"), picture, folder, "50"],
+                                         capture_output=True, text=True, check=True).stdout)
+        print_table(traces, peer)
+
+
+if __name__ == "__main__":
+    main()
