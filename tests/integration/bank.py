@@ -6,6 +6,7 @@
         bank.simbank(); bank.kiosk()      # lock bank and kiosk of that bank
 """
 
+import getpass
 import json
 import pathlib
 import shutil
@@ -17,7 +18,8 @@ from processes import Process, free_port, program, run, wait_until
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>custom</type><listen>unix:path={socket}</listen>
-<policy context="default"><allow send_destination="*" eavesdrop="false"/><allow own="*"/>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/>
+<allow eavesdrop="true"/><allow own="*"/>
 <allow user="*"/></policy></busconfig>
 """
 
@@ -59,7 +61,7 @@ class Broker(Process):
             f"listener {self.port} 127.0.0.1\ncafile {authority.ca}\ncertfile {certificate}\n"
             f"keyfile {key}\nrequire_certificate true\nuse_identity_as_username true\n"
             f"allow_anonymous false\nacl_file {acl}\npersistence false\nset_tcp_nodelay true\n"
-            "max_queued_messages 1000\n")
+            f"max_queued_messages 1000\nuser {getpass.getuser()}\n")
         for path in (acl, certificate, key, authority.ca):
             path.chmod(0o644)
         executable = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
