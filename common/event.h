@@ -3,8 +3,8 @@
  * hash(n) = BLAKE2b-256(hash(n-1) ‖ canonical(event n)); hash(0) = BLAKE2b-256(log id, 36 ASCII).
  * canonical = the event as JSON without the members "hash" and "personal", keys sorted, no white
  * space, UTF-8, numbers as integers. Personal fields live in "personal" beside a random salt; the
- * event carries "personal_digest" = BLAKE2b-256 of the canonical "personal" under that salt, so that
- * they can be erased and the chain still be verified. */
+ * event carries "personal_digest" = BLAKE2b-256 of the canonical "personal" under that salt, so
+ * that they can be erased and the chain still be verified. */
 #pragma once
 
 #include "common/cleanup.h"
@@ -15,7 +15,8 @@
 
 void event_chain_start(const char *log_id, uint8_t ret_hash[EVENT_HASH_BYTES]);
 
-/* Computes the hash of `event`. Returns -EBADMSG when it is not an object or holds a real number. */
+/* Computes the hash of `event`. Returns -EBADMSG when it is not an object or holds a real number.
+ */
 int event_hash(const json_t *event, const uint8_t previous[EVENT_HASH_BYTES],
                uint8_t ret_hash[EVENT_HASH_BYTES]);
 

@@ -7,13 +7,14 @@
 #include <stdbool.h>
 
 struct feed {
-    char id[37];            /* "" = none yet */
+    char id[37]; /* "" = none yet */
     int64_t cursor;
-    bool fetching;          /* one fetch is outstanding */
-    int64_t fetch_sent_ms;  /* monotonic; for the resend timer */
-    int64_t fetch_end;      /* `end` named by the pages of this fetch; -1 = not known yet */
-    bool renewed;           /* the next fetch was already asked for with after = fetch_end */
-    int64_t seen;           /* highest seq seen anywhere: > cursor means that we are behind */
+    int64_t seen;           /* highest seq heard of: > cursor means that we are behind */
+    bool fetching;          /* a fetch is outstanding */
+    bool renewed;           /* … and the next one was asked for with after = fetch_end */
+    int64_t fetch_after;    /* where the running fetch began */
+    int64_t fetch_end;      /* `end` named by its pages; -1 = not known yet */
+    int64_t fetch_moved_ms; /* monotonic: when it was sent or last brought something */
 };
 
 enum feed_verdict {
@@ -26,20 +27,23 @@ enum feed_verdict {
 
 struct feed_page {
     const char *feed;
-    int64_t prev, seq, end; /* end -1 = live push */
-    bool more;
-    bool empty; /* no orders in it */
+    int64_t prev, seq;
+    int64_t end; /* -1 = live push, else this page answers a fetch */
+    bool more;   /* HQ holds documents after `seq` */
+    bool empty;  /* no documents in it */
 };
 
-/* Judges a page; changes nothing but `seen`, and `fetching` at FEED_END. */
+/* Judges a page. Changes only what the page says about the feed (`seen`) and, when the page ends
+ * it, the running fetch. */
 enum feed_verdict feed_judge(struct feed *feed, const struct feed_page *page);
-/* After the commit of a page judged FEED_APPLY. */
-void feed_applied(struct feed *feed, const struct feed_page *page);
-/* After FEED_NEW_FEED was stored. */
+/* After the commit of a page judged FEED_APPLY. `now_ms` is monotonic. */
+void feed_applied(struct feed *feed, const struct feed_page *page, int64_t now_ms);
+/* After FEED_NEW_FEED was stored: cursor 0 of the new feed, nothing outstanding. */
 void feed_reset(struct feed *feed, const char *new_id);
-/* Should a fetch be sent now? True when none is outstanding and we are behind or `poll` is due, when
- * the outstanding one was not answered for `resend_ms`, or when the running one is to be renewed.
- * *ret_after is what to ask for. The caller sends it and calls feed_fetch_sent(). */
+/* Should a fetch be sent now, and from where (*ret_after)? True when we are behind, or `poll` is
+ * due, and none is outstanding; when the outstanding one brought nothing for `resend_ms`; or when
+ * half of the running one has come, so that the next is under way before it ends. The caller sends
+ * it and calls feed_fetch_sent(). */
 bool feed_wants_fetch(const struct feed *feed, int64_t now_ms, int64_t resend_ms, bool poll,
                       int64_t *ret_after);
 void feed_fetch_sent(struct feed *feed, int64_t after, int64_t now_ms);

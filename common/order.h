@@ -7,15 +7,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ORDER_ID_MAX     64 /* bytes of an order or parcel number, without terminator */
+#define ORDER_ID_MAX      64 /* bytes of an order or parcel number, without terminator */
 #define ORDER_PARCELS_MAX 64
 
 enum order_status { /* HQ's word, `status` of the document */
-    ORDER_CONFIRMED,
-    ORDER_HELD,
-    ORDER_CANCELLED,
-    ORDER_RETURNED,
-    ORDER_MOVED, /* tombstone: the order left this branch */
+                    ORDER_CONFIRMED,
+                    ORDER_HELD,
+                    ORDER_CANCELLED,
+                    ORDER_RETURNED,
+                    ORDER_MOVED, /* tombstone: the order left this branch */
 };
 
 enum order_state {
@@ -36,27 +36,27 @@ enum order_state {
 /* The closed list of answers to somebody who presents a code or types a number. The names are
  * stable: D-Bus, events, screens and docs use them. */
 enum outcome {
-    OUTCOME_OPENING,       /* granted: doors are opening */
-    OUTCOME_STAFF,         /* a valid badge: staff session begins or goes on */
-    OUTCOME_STOCKING,      /* a staff scan was taken as a parcel label: door opens */
-    OUTCOME_UNKNOWN,       /* no such code, number or parcel here */
-    OUTCOME_FORGED,        /* signature or structure wrong */
-    OUTCOME_OTHER_BRANCH,  /* info: branch */
-    OUTCOME_OTHER_BANK,    /* info: bank */
-    OUTCOME_NOT_STOCKED,   /* genuine, but its parcels are not in the doors yet */
-    OUTCOME_TOO_EARLY,     /* info: at */
-    OUTCOME_EXPIRED,       /* info: at */
+    OUTCOME_OPENING,      /* granted: doors are opening */
+    OUTCOME_STAFF,        /* a valid badge: staff session begins or goes on */
+    OUTCOME_STOCKING,     /* a staff scan was taken as a parcel label: door opens */
+    OUTCOME_UNKNOWN,      /* no such code, number or parcel here */
+    OUTCOME_FORGED,       /* signature or structure wrong */
+    OUTCOME_OTHER_BRANCH, /* info: branch */
+    OUTCOME_OTHER_BANK,   /* info: bank */
+    OUTCOME_NOT_STOCKED,  /* genuine, but its parcels are not in the doors yet */
+    OUTCOME_TOO_EARLY,    /* info: at */
+    OUTCOME_EXPIRED,      /* info: at */
     OUTCOME_CANCELLED,
-    OUTCOME_TRANSFERRED,   /* the right to collect has moved to a newer code */
-    OUTCOME_COLLECTED,     /* info: at */
-    OUTCOME_HELD,          /* a problem that staff must settle; includes disputed and returned */
-    OUTCOME_ID_CHECK,      /* staff must see a document first */
-    OUTCOME_CLOCK,         /* cannot be decided while the clock is untrusted */
-    OUTCOME_OUT_OF_ORDER,  /* bank cannot open doors or cannot record it now */
-    OUTCOME_BUSY,          /* another collection is going on */
-    OUTCOME_NUMBER_SLIP,   /* typing error told by the check digit; not a wrong try */
-    OUTCOME_NUMBER_WAIT,   /* keypad closed after wrong tries; info: wait_ms */
-    OUTCOME_REFUSED,       /* staff verb that does not apply; info: reason */
+    OUTCOME_TRANSFERRED,  /* the right to collect has moved to a newer code */
+    OUTCOME_COLLECTED,    /* info: at */
+    OUTCOME_HELD,         /* a problem that staff must settle; includes disputed and returned */
+    OUTCOME_ID_CHECK,     /* staff must see a document first */
+    OUTCOME_CLOCK,        /* cannot be decided while the clock is untrusted */
+    OUTCOME_OUT_OF_ORDER, /* bank cannot open doors or cannot record it now */
+    OUTCOME_BUSY,         /* another collection is going on */
+    OUTCOME_NUMBER_SLIP,  /* typing error told by the check digit; not a wrong try */
+    OUTCOME_NUMBER_WAIT,  /* keypad closed after wrong tries; info: wait_ms */
+    OUTCOME_REFUSED,      /* staff verb that does not apply; info: reason */
     OUTCOME_COUNT,
 };
 
@@ -67,7 +67,7 @@ struct parcel {
     char *barcode; /* what the label carries; NULL = same as id */
     enum parcel_size size;
     bool personalised, quality_checked; /* personalised goods are stocked only once checked */
-    char *elsewhere_bank;  /* `placed.bank` of HQ when that is not this bank, else NULL */
+    char *elsewhere_bank; /* `placed.bank` of HQ when that is not this bank, else NULL */
     uint32_t elsewhere_door;
     bool collected_elsewhere; /* HQ says that another bank gave this parcel out */
 };
@@ -99,19 +99,20 @@ struct order *order_free(struct order *order);
 DEFINE_CLEANUP(struct order *, order_free);
 
 enum placement_state {
-    PLACEMENT_NONE,        /* never here, or taken out by staff */
+    PLACEMENT_NONE, /* never here, or taken out by staff */
     PLACEMENT_STOCKED,
-    PLACEMENT_UNCONFIRMED, /* rebuilt from HQ, or the outcome of a grant is unknown: staff must look */
+    PLACEMENT_UNCONFIRMED, /* rebuilt from HQ, or the outcome of a grant is unknown: staff must look
+                            */
     PLACEMENT_COLLECTED,
 };
 
 /* What the bank knows of one parcel of the order; parallel to order->parcels. */
 struct placement {
     enum placement_state state;
-    uint32_t door;      /* 1…, valid for STOCKED and UNCONFIRMED; last door for COLLECTED */
+    uint32_t door; /* 1…, valid for STOCKED and UNCONFIRMED; last door for COLLECTED */
     int64_t since_ms;
-    bool door_faulty;   /* the door is jammed or out of service */
-    bool granted;       /* a grant for it has no outcome yet */
+    bool door_faulty; /* the door is jammed or out of service */
+    bool granted;     /* a grant for it has no outcome yet */
 };
 
 /* `now_ms` is the time that promise 8 lets one believe (clock_trust_time_ms). */

@@ -1,4 +1,5 @@
-/* The MQTT wire between a bank and HQ: topics, signed envelopes, messages (docs/protocol.md). Pure. */
+/* The MQTT wire between a bank and HQ: topics, signed envelopes, messages (docs/protocol.md). Pure.
+ */
 #pragma once
 
 #include "common/cleanup.h"
@@ -6,10 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define WIRE_PREFIX        "pickup/v1/"
-#define WIRE_BANK_MAX      32            /* [a-z0-9-]{1,32} */
-#define WIRE_TOPIC_MAX     96
-#define WIRE_PAYLOAD_MAX   (128 * 1024)  /* bytes of JSON; the signature line comes on top */
+#define WIRE_PREFIX         "pickup/v1/"
+#define WIRE_BANK_MAX       32 /* [a-z0-9-]{1,32} */
+#define WIRE_TOPIC_MAX      96
+#define WIRE_PAYLOAD_MAX    (128 * 1024) /* bytes of JSON; the signature line comes on top */
 #define WIRE_SIGNATURE_LINE 89           /* Base64 of 64 bytes and a newline */
 #define WIRE_FEED_ID_LENGTH 36           /* UUID in its text form */
 
@@ -29,7 +30,8 @@ bool wire_bank_valid(const char *bank);
 /* "pickup/v1/{bank}/down/orders" … */
 void wire_topic(enum wire_topic topic, const char *bank, char ret_topic[WIRE_TOPIC_MAX]);
 /* Splits a topic into its bank and kind; -EINVAL when it is not one of ours. */
-int wire_topic_parse(const char *topic, enum wire_topic *ret_topic, char ret_bank[WIRE_BANK_MAX + 1]);
+int wire_topic_parse(const char *topic, enum wire_topic *ret_topic,
+                     char ret_bank[WIRE_BANK_MAX + 1]);
 
 /* Signs a down payload: "Base64(Ed25519(topic ‖ '\n' ‖ json)) '\n' json". `seed` is HQ's feed key
  * (32 bytes). The result is malloc'd and NUL-terminated. */
@@ -76,7 +78,8 @@ struct wire_ack {
 };
 
 /* Readers: 0, or -EBADMSG with *ret_reason naming the member (owned by the caller). The _done
- * functions free what the struct owns. Writers return a new malloc'd JSON text, NULL without memory. */
+ * functions free what the struct owns. Writers return a new malloc'd JSON text, NULL without
+ * memory. */
 int wire_orders_read(const char *json, size_t n, struct wire_orders *ret, char **ret_reason);
 void wire_orders_done(struct wire_orders *message);
 int wire_fetch_read(const char *json, size_t n, struct wire_fetch *ret, char **ret_reason);
