@@ -66,3 +66,8 @@ void config_mistakes_print(const struct config_mistakes *mistakes);
 int config_parse_boolean(const char *value, bool *ret);
 int config_parse_duration_ms(const char *value, int64_t *ret_ms);
 int config_parse_integer(const char *value, int64_t *ret);
+
+/* Where a path in the configuration points: absolute as it is; the bare name of a credential into
+ * $CREDENTIALS_DIRECTORY when it lies there; else relative to the folder of `config_file`. "" stays
+ * "". The result is owned by the caller; NULL without memory. */
+char *config_path(const char *config_file, const char *value, bool credential);

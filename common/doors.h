@@ -1,6 +1,6 @@
-/* The table of doors of a bank (/etc/pickup/doors.conf), read by the daemon (which door fits) and by
- * the kiosk (how it is wired and where it is drawn): one section [door N] per door, N from 1 without
- * gaps. */
+/* The table of doors of a bank (/etc/pickup/doors.conf), read by the daemon (which door fits) and
+ * by the kiosk (how it is wired and where it is drawn): one section [door N] per door, N from 1
+ * without gaps. */
 #pragma once
 
 #include "common/config.h"
@@ -10,8 +10,8 @@
 
 /* One GPIO line: chip by its label or device name, line by offset or by its kernel name. */
 struct door_line {
-    char *chip;      /* "" = find the line by name over all chips; NULL = not wired */
-    char *name;      /* line name, or NULL when `offset` counts */
+    char *chip; /* "" = find the line by name over all chips; NULL = not wired */
+    char *name; /* line name, or NULL when `offset` counts */
     unsigned offset;
     bool active_low;
 };
@@ -19,9 +19,9 @@ struct door_line {
 struct door {
     uint32_t number;
     enum parcel_size size;
-    bool low;                   /* can be reached from a wheelchair */
-    unsigned column, row;       /* place in the bank as seen from the front, from 1, row 1 on top */
-    unsigned rows;              /* height in rows, 1 to 8 */
+    bool low;             /* can be reached from a wheelchair */
+    unsigned column, row; /* place in the bank as seen from the front, from 1, row 1 on top */
+    unsigned rows;        /* height in rows, 1 to 8 */
     struct door_line lock, sensor;
     bool sensor_open_is_active; /* the sensor line is active while the door is open */
     unsigned pulse_ms;          /* length of the coil's pulse, 10 to 2,000 */
@@ -32,11 +32,12 @@ struct doors {
     size_t n;
 };
 
-/* Reads the table. Keys of [door N]: size (S, M, L, XL), low (yes/no, standard no), column, row, rows (1),
- * lock and sensor ("chip:offset", "chip:name" or ":name", with a leading "!" for active low; may be
- * left out for a simulated bank), sensor_active (open or closed, standard open), pulse (200ms).
- * [doors] may set `pulse`, `size` and `sensor_active` for all, and `columns` (doors are then laid out
- * column by column where no place is given). Returns 0, -EINVAL with mistakes, -ENOMEM. */
+/* Reads the table. Keys of [door N]: size (S, M, L, XL), low (yes/no, standard no), column, row,
+ * rows (1), lock and sensor ("chip:offset", "chip:name" or ":name", with a leading "!" for active
+ * low; may be left out for a simulated bank), sensor_active (open or closed, standard open), pulse
+ * (200ms). [doors] may set `pulse`, `size` and `sensor_active` for all, and `columns` (doors are
+ * then laid out column by column where no place is given). Returns 0, -EINVAL with mistakes,
+ * -ENOMEM. */
 int doors_load(const char *path, struct doors *ret_doors, struct config_mistakes *ret_mistakes);
 void doors_done(struct doors *doors);
 /* The door `number`, or NULL. */

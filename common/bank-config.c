@@ -1,0 +1,118 @@
+#include "common/bank-config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ITEM(section, key, type, member, standard, ...)                                            \
+    {                                                                                              \
+        section, key, type, offsetof(struct bank_config, member), standard, __VA_ARGS__            \
+    }
+#define NAME_PATTERN "^[a-z0-9-]{1,32}$"
+#define NAME_REMEDY  "Write 1 to 32 lower-case letters, digits and hyphens."
+#define MINUTE       INT64_C(60000)
+#define DAY          (24 * 60 * MINUTE)
+
+static const struct config_item items[] = {
+    ITEM("bank", "name", CONFIG_STRING, name, NULL, .pattern = NAME_PATTERN, .remedy = NAME_REMEDY),
+    ITEM("bank", "branch", CONFIG_STRING, branch, NULL, .pattern = NAME_PATTERN,
+         .remedy = NAME_REMEDY),
+    ITEM("bank", "branch_number", CONFIG_INTEGER, branch_number, NULL, .min = 1, .max = UINT16_MAX),
+    ITEM("bank", "doors_file", CONFIG_STRING, doors_file, "doors.conf", 0),
+    ITEM("hq", "host", CONFIG_STRING, host, NULL, .pattern = ".",
+         .remedy = "Write the host name of the MQTT broker."),
+    ITEM("hq", "port", CONFIG_INTEGER, port, "8883", .min = 1, .max = UINT16_MAX),
+    ITEM("hq", "user", CONFIG_STRING, user, "", 0),
+    ITEM("hq", "password_file", CONFIG_STRING, password_file, "", 0),
+    ITEM("hq", "ca_file", CONFIG_STRING, ca_file, "", 0),
+    ITEM("hq", "certificate_file", CONFIG_STRING, certificate_file, "", 0),
+    ITEM("hq", "key_file", CONFIG_STRING, key_file, "", 0),
+    ITEM("hq", "feed_key", CONFIG_STRING, feed_key, "feed.pub", 0),
+    ITEM("hq", "keepalive", CONFIG_DURATION, keepalive_ms, "30s", .min = 5000, .max = 10 * MINUTE),
+    ITEM("hq", "backoff_min", CONFIG_DURATION, backoff_min_ms, "1s", .min = 10, .max = MINUTE),
+    ITEM("hq", "backoff_max", CONFIG_DURATION, backoff_max_ms, "60s", .min = 10,
+         .max = 60 * MINUTE),
+    ITEM("hq", "poll", CONFIG_DURATION, poll_ms, "10min", .min = 1000, .max = DAY),
+    ITEM("hq", "resend", CONFIG_DURATION, resend_ms, "10s", .min = 100, .max = 10 * MINUTE),
+    ITEM("hq", "status", CONFIG_DURATION, status_ms, "60s", .min = 100, .max = 60 * MINUTE),
+    ITEM("hq", "fetch_bytes", CONFIG_SIZE, fetch_bytes, "1M", .min = 128 << 10, .max = 64 << 20),
+    ITEM("keys", "number_key", CONFIG_STRING, number_key, "number.key", 0),
+    ITEM("doors", "open_timeout", CONFIG_DURATION, open_timeout_ms, "2500ms", .min = 100,
+         .max = 10000),
+    ITEM("doors", "close_timeout", CONFIG_DURATION, close_timeout_ms, "60s", .min = 1000,
+         .max = 30 * MINUTE),
+    ITEM("doors", "pulses", CONFIG_INTEGER, pulses, "3", .min = 1, .max = 5),
+    ITEM("doors", "report_timeout", CONFIG_DURATION, report_timeout_ms, "30s", .min = 11000,
+         .max = 10 * MINUTE),
+    ITEM("clock", "holdover", CONFIG_DURATION, holdover_ms, "3d", .min = 0, .max = 30 * DAY),
+    ITEM("store", "event_keep", CONFIG_DURATION, event_keep_ms, "30d", .min = DAY,
+         .max = 3650 * DAY),
+    ITEM("store", "retention", CONFIG_DURATION, retention_ms, "30d", .min = DAY, .max = 3650 * DAY),
+    ITEM("staff", "session_timeout", CONFIG_DURATION, session_timeout_ms, "2min", .min = 5000,
+         .max = 60 * MINUTE),
+};
+
+static int resolve(const char *file, bool credential, char **path)
+{
+    char *resolved = config_path(file, *path, credential);
+
+    if (!resolved)
+        return -ENOMEM;
+    free(*path);
+    *path = resolved;
+    return 0;
+}
+
+/* Mistakes that only several keys together show. */
+static int check(const char *path, const struct bank_config *config,
+                 struct config_mistakes *mistakes)
+{
+    int r = 0;
+
+    if (config->backoff_min_ms > config->backoff_max_ms)
+        r = config_mistake_add(mistakes, path, 0,
+                               "[hq] backoff_min is longer than backoff_max. Make it shorter.");
+    if (r >= 0 && *config->certificate_file && !*config->key_file)
+        r = config_mistake_add(mistakes, path, 0,
+                               "[hq] certificate_file is given without key_file. Give both.");
+    if (r >= 0 && *config->certificate_file && !*config->ca_file)
+        r = config_mistake_add(mistakes, path, 0,
+                               "[hq] certificate_file is given without ca_file, so the broker "
+                               "could be anybody. Give the CA's certificate.");
+    return r < 0 ? r : 0;
+}
+
+int bank_config_load(const char *path, struct bank_config *ret_config,
+                     struct config_mistakes *ret_mistakes)
+{
+    int r, load;
+
+    memset(ret_config, 0, sizeof(*ret_config));
+    load = config_load(path, items, ELEMENTSOF(items), ret_config, NULL, ret_mistakes);
+    if (load < 0)
+        return load;
+    r = check(path, ret_config, ret_mistakes);
+    if (r < 0)
+        return r;
+    if (!*ret_config->user) {
+        free(ret_config->user);
+        ret_config->user = strdup(ret_config->name);
+    }
+    char **files[] = {&ret_config->doors_file, &ret_config->ca_file};
+    char **credentials[] = {&ret_config->password_file, &ret_config->certificate_file,
+                            &ret_config->key_file, &ret_config->feed_key, &ret_config->number_key};
+
+    for (size_t i = 0; i < ELEMENTSOF(files); i++)
+        if (resolve(path, false, files[i]) < 0)
+            return -ENOMEM;
+    for (size_t i = 0; i < ELEMENTSOF(credentials); i++)
+        if (resolve(path, true, credentials[i]) < 0)
+            return -ENOMEM;
+    if (!ret_config->user)
+        return -ENOMEM;
+    return ret_mistakes->n > 0 ? -EINVAL : 0;
+}
+
+void bank_config_done(struct bank_config *config)
+{
+    config_free(items, ELEMENTSOF(items), config);
+}
