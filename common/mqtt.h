@@ -15,25 +15,27 @@
 struct mqtt;
 
 enum mqtt_state {
-    MQTT_WAITING,     /* back-off until the next attempt */
-    MQTT_CONNECTING,  /* DNS, TCP, TLS, CONNECT under way */
-    MQTT_CONNECTED,   /* CONNACK and every SUBACK received */
+    MQTT_WAITING,    /* back-off until the next attempt */
+    MQTT_CONNECTING, /* DNS, TCP, TLS, CONNECT under way */
+    MQTT_CONNECTED,  /* CONNACK and every SUBACK received */
 };
 
 struct mqtt_options {
     const char *host;
     uint16_t port;
     const char *client_id;
-    const char *user;           /* NULL = none */
-    const char *password_file;  /* NULL = none; read at each connect */
-    const char *ca_file;        /* NULL = no TLS */
+    const char *user;                        /* NULL = none */
+    const char *password_file;               /* NULL = none; read at each connect */
+    const char *ca_file;                     /* NULL = no TLS */
     const char *certificate_file, *key_file; /* client certificate; NULL = none */
     const char *const *subscriptions;        /* NULL-terminated topic filters, QoS 1 */
     const char *will_topic, *will_payload;   /* NULL = none; QoS 1, retained */
-    unsigned keepalive_s;
-    unsigned backoff_min_ms, backoff_max_ms;
-    size_t mailbox_bytes; /* payload bytes that may wait for the loop; when full the thread stops
-                             reading from the socket until the loop has caught up */
+    unsigned keepalive_s;                    /* at least 5; 0 = 30 */
+    unsigned backoff_min_ms, backoff_max_ms; /* 0 = 1 s, 60 s */
+    unsigned connect_timeout_ms;             /* TCP, TLS, CONNACK and SUBACK together; 0 = 15 s */
+    size_t mailbox_bytes; /* payload bytes that may wait for the loop, 0 = 1 MiB; when full the
+                             thread stops reading from the socket until the loop has caught up. A
+                             larger message comes alone. */
 };
 
 struct mqtt_message {
@@ -43,26 +45,32 @@ struct mqtt_message {
     bool retained;
 };
 
-/* Called in the loop's thread. `message` is valid during the call. */
+/* Called in the loop's thread. `message` is valid during the call. No callback may call
+ * mqtt_free(). */
 typedef void (*mqtt_message_fn)(void *userdata, const struct mqtt_message *message);
 /* Called in the loop's thread after every burst of messages when the mailbox is empty: the moment
- * to end a group commit. */
+ * to end a group commit. Also called when there is room again after mqtt_publish() said -EAGAIN. */
 typedef void (*mqtt_drained_fn)(void *userdata);
 /* Called in the loop's thread. `detail` is a sentence for an engineer ("connection refused by
  * 10.0.0.5:8883", "certificate of the broker has expired", …). */
 typedef void (*mqtt_state_fn)(void *userdata, enum mqtt_state state, const char *detail);
 
-/* Starts the thread. All strings in `options` are copied. */
+/* Starts the thread. All strings in `options` are copied. The messages of one turn of the loop are
+ * few, and the source's priority is below the normal one, so that a customer at the door is served
+ * in the middle of a large fetch. Returns -EINVAL for options that can never work, -ENOMEM, or the
+ * -errno of making the thread. */
 int mqtt_new(sd_event *event, const struct mqtt_options *options, mqtt_message_fn on_message,
              mqtt_drained_fn on_drained, mqtt_state_fn on_state, void *userdata,
              struct mqtt **ret_mqtt);
-/* Disconnects, joins the thread, drops what waits in the mailbox. */
+/* Gives what was published up to a second to be acknowledged, sends DISCONNECT (so that the will
+ * is not published), joins the thread, drops what waits in the mailbox. A thread that hangs in a
+ * name lookup is left to end by itself. */
 struct mqtt *mqtt_free(struct mqtt *mqtt);
 DEFINE_CLEANUP(struct mqtt *, mqtt_free);
 
 /* Publishes with QoS 1. Returns 0 when handed to the connection (which proves nothing about
  * delivery), -ENOTCONN when there is none, -EAGAIN when `in flight` is at its bound (64 messages):
- * call again after on_drained or a timer. */
+ * call again after on_drained; -EINVAL for a topic that cannot be published to; -ENOMEM. */
 int mqtt_publish(struct mqtt *mqtt, const char *topic, const void *payload, size_t payload_bytes,
                  bool retain);
 /* Messages published and not yet acknowledged by the broker. */
