@@ -83,8 +83,9 @@ static void on_log(struct mosquitto *handle, void *userdata, int level, const ch
         fail(link, "the broker at %s:%d asks for a client certificate; set certificate and key",
              host(link), port(link));
     else
-        fail(link, "TLS with %s:%d failed: %s; check port, certificate and key", host(link),
-             port(link), reason ? reason + 1 : text);
+        fail(link,
+             "TLS with %s:%d failed: %s; check that this port speaks TLS, certificate and key",
+             host(link), port(link), reason ? reason + 1 : text);
 }
 
 static size_t count(const char *const *list)
@@ -311,12 +312,19 @@ short mqtt_link_poll_events(const struct mqtt_link *link)
 /* TCP has succeeded or failed. */
 static void finish_tcp(struct mqtt_link *link)
 {
-    int error = 0;
-    socklen_t size = sizeof(error);
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof(int), peer_size = sizeof(peer);
+    int error = 0, fd = mqtt_link_fd(link);
 
-    if (getsockopt(mqtt_link_fd(link), SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         error = errno;
-    if (error != 0)
+    /* With TLS the library has already read and written, which takes the error away. */
+    if (error == 0 && getpeername(fd, (struct sockaddr *)&peer, &peer_size) < 0)
+        fail(link,
+             "connection refused or reset by %s:%d; check that the broker runs and speaks "
+             "TLS there",
+             host(link), port(link));
+    else if (error != 0)
         fail_tcp(link, error);
     else
         link->phase = link->options->ca_file ? LINK_TLS : LINK_CONNACK;
@@ -360,6 +368,12 @@ void mqtt_link_step(struct mqtt_link *link, short revents)
     if (rc == MOSQ_ERR_SUCCESS && mqtt_link_fd(link) >= 0)
         rc = mosquitto_loop_misc(link->handle);
     check(link, rc, errno);
+    /* The library takes a reset in the handshake for "not yet". */
+    if (link->phase == LINK_TLS && revents & (POLLERR | POLLHUP))
+        fail(link,
+             "%s:%d closed the connection in the TLS handshake; check that this port speaks "
+             "TLS",
+             host(link), port(link));
     ssl = link->phase == LINK_TLS ? mosquitto_ssl_get(link->handle) : NULL;
     if (ssl && SSL_is_init_finished(ssl))
         link->phase = LINK_CONNACK;

@@ -7,6 +7,7 @@
 #include "common/mqtt-thread.h"
 #include "common/mqtt.h"
 #include "tests/unit/common/broker.h"
+#include "tests/unit/common/mqtt-client.h"
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -19,115 +20,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define WAIT_MS 10000
-
-/* One connection with its loop and what came out of it. */
-struct client {
-    sd_event *event;
-    struct mqtt *mqtt;
-    unsigned n_messages, n_drained, n_connected, n_waiting;
-    size_t last_bytes;
-    bool last_retained, in_order;
-    char last_topic[128], last_payload[256], detail[384];
-};
-
 struct fixture {
     struct broker broker;
     struct client clients[2];
 };
-
-static void on_message(void *userdata, const struct mqtt_message *message)
-{
-    struct client *client = userdata;
-    unsigned number;
-
-    assert_int_equal(message->payload[message->payload_bytes], '\0');
-    if (sscanf(message->payload, "number %u", &number) == 1 && number != client->n_messages)
-        client->in_order = false;
-    client->n_messages++;
-    client->last_bytes = message->payload_bytes;
-    client->last_retained = message->retained;
-    snprintf(client->last_topic, sizeof(client->last_topic), "%s", message->topic);
-    snprintf(client->last_payload, sizeof(client->last_payload), "%s", message->payload);
-}
-
-static void on_drained(void *userdata)
-{
-    struct client *client = userdata;
-
-    client->n_drained++;
-}
-
-static void on_state(void *userdata, enum mqtt_state state, const char *detail)
-{
-    struct client *client = userdata;
-
-    client->n_connected += state == MQTT_CONNECTED;
-    client->n_waiting += state == MQTT_WAITING;
-    snprintf(client->detail, sizeof(client->detail), "%s", detail);
-    assert_int_equal(mqtt_state(client->mqtt), state);
-}
-
-static void open_client(struct client *client, struct mqtt_options options)
-{
-    static const char *const subscriptions[] = {"test/#", NULL};
-
-    options.host = options.host ?: "127.0.0.1";
-    options.client_id = options.client_id ?: "test-client";
-    options.subscriptions = options.subscriptions ?: subscriptions;
-    options.backoff_min_ms = options.backoff_min_ms ?: 20;
-    options.backoff_max_ms = options.backoff_max_ms ?: 100;
-    client->in_order = true;
-    assert_true(sd_event_new(&client->event) >= 0);
-    assert_int_equal(
-        mqtt_new(client->event, &options, on_message, on_drained, on_state, client, &client->mqtt),
-        0);
-}
-
-static void close_client(struct client *client)
-{
-    client->mqtt = mqtt_free(client->mqtt);
-    client->event = sd_event_unref(client->event);
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Runs the client's loop until `condition` holds. */
-#define run_until(client, condition)                                                               \
-    do {                                                                                           \
-        int64_t _end_ms = now_ms() + WAIT_MS;                                                      \
-        while (!(condition)) {                                                                     \
-            if (now_ms() > _end_ms)                                                                \
-                fail_msg("never: %s; last state: %s", #condition, (client)->detail);               \
-            assert_true(sd_event_run((client)->event, 50000) >= 0);                                \
-        }                                                                                          \
-    } while (0)
-
-/* Runs the loop for a time in which nothing may happen. */
-static void run_for(struct client *client, int64_t ms)
-{
-    int64_t end_ms = now_ms() + ms;
-
-    while (now_ms() < end_ms)
-        assert_true(sd_event_run(client->event, 10000) >= 0);
-}
-
-static int publish(struct client *client, const char *text)
-{
-    return mqtt_publish(client->mqtt, "test/echo", text, strlen(text), false);
-}
-
-static void assert_detail(const struct client *client, const char *words)
-{
-    if (!strstr(client->detail, words))
-        fail_msg("'%s' does not say '%s'", client->detail, words);
-}
 
 static void test_connect_and_echo(void **state)
 {
@@ -135,23 +31,23 @@ static void test_connect_and_echo(void **state)
     struct client *c = &f->clients[0];
 
     broker_start(&f->broker, "allow_anonymous true\n");
-    open_client(c, (struct mqtt_options){.port = f->broker.port});
-    assert_int_equal(publish(c, "too early"), -ENOTCONN);
-    run_until(c, c->n_connected == 1);
-    assert_detail(c, "connected to 127.0.0.1:");
+    client_open(c, (struct mqtt_options){.port = f->broker.port});
+    assert_int_equal(client_publish(c, "too early"), -ENOTCONN);
+    client_run_until(c, c->n_connected == 1);
+    client_assert_detail(c, "connected to 127.0.0.1:");
     assert_int_equal(c->n_waiting, 0);
-    assert_int_equal(publish(c, "hello"), 0);
+    assert_int_equal(client_publish(c, "hello"), 0);
     assert_int_equal(mqtt_in_flight(c->mqtt), 1);
-    run_until(c, c->n_messages == 1 && c->n_drained > 0 && mqtt_in_flight(c->mqtt) == 0);
+    client_run_until(c, c->n_messages == 1 && c->n_drained > 0 && mqtt_in_flight(c->mqtt) == 0);
     assert_string_equal(c->last_topic, "test/echo");
     assert_string_equal(c->last_payload, "hello");
     assert_false(c->last_retained);
     assert_int_equal(mqtt_publish(c->mqtt, "test/empty", NULL, 0, false), 0);
-    run_until(c, c->n_messages == 2);
+    client_run_until(c, c->n_messages == 2);
     assert_int_equal(c->last_bytes, 0);
     assert_int_equal(mqtt_publish(c->mqtt, "test/#", "x", 1, false), -EINVAL);
     assert_int_equal(mqtt_publish(c->mqtt, "", "x", 1, false), -EINVAL);
-    run_for(c, 100);
+    client_run_for(c, 100);
     assert_int_equal(c->n_messages, 2); /* "too early" was not kept */
 }
 
@@ -161,20 +57,20 @@ static void test_broker_restart(void **state)
     struct client *c = &f->clients[0];
 
     broker_start(&f->broker, "allow_anonymous true\n");
-    open_client(c, (struct mqtt_options){.port = f->broker.port});
-    run_until(c, c->n_connected == 1);
+    client_open(c, (struct mqtt_options){.port = f->broker.port});
+    client_run_until(c, c->n_connected == 1);
     broker_kill(&f->broker);
     /* The loop has not heard yet: what is handed over now may be lost, but never sent later. */
     usleep(100000);
-    assert_int_equal(publish(c, "lost"), -ENOTCONN);
-    run_until(c, c->n_waiting > 1);
-    assert_detail(c, "connection refused by 127.0.0.1:");
-    assert_int_equal(publish(c, "lost"), -ENOTCONN);
+    assert_int_equal(client_publish(c, "lost"), -ENOTCONN);
+    client_run_until(c, c->n_waiting > 1);
+    client_assert_detail(c, "connection refused by 127.0.0.1:");
+    assert_int_equal(client_publish(c, "lost"), -ENOTCONN);
     assert_int_equal(mqtt_in_flight(c->mqtt), 0);
     broker_restart(&f->broker);
-    run_until(c, c->n_connected == 2);
-    assert_int_equal(publish(c, "back"), 0); /* the subscription is back too */
-    run_until(c, c->n_messages == 1);
+    client_run_until(c, c->n_connected == 2);
+    assert_int_equal(client_publish(c, "back"), 0); /* the subscription is back too */
+    client_run_until(c, c->n_messages == 1);
     assert_string_equal(c->last_payload, "back");
 }
 
@@ -184,15 +80,15 @@ static void test_refused_port(void **state)
     struct client *c = &f->clients[0];
     uint16_t port = broker_free_port();
 
-    open_client(
+    client_open(
         c, (struct mqtt_options){.port = port, .backoff_min_ms = 60000, .backoff_max_ms = 60000});
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "connection refused by 127.0.0.1:");
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "connection refused by 127.0.0.1:");
     /* mqtt_reconnect() ends the long wait. */
-    run_for(c, 50);
+    client_run_for(c, 50);
     assert_int_equal(c->n_waiting, 1);
     mqtt_reconnect(c->mqtt);
-    run_until(c, c->n_waiting == 2);
+    client_run_until(c, c->n_waiting == 2);
 }
 
 /* Attempts grow rarer: 20, 40, 80, 100, 100 … ms, each at least half of that. */
@@ -200,11 +96,11 @@ static void test_back_off(void **state)
 {
     struct fixture *f = *state;
     struct client *c = &f->clients[0];
-    int64_t begin_ms = now_ms();
+    int64_t begin_ms = client_now_ms();
 
-    open_client(c, (struct mqtt_options){.port = broker_free_port()});
-    run_until(c, c->n_waiting == 6);
-    assert_true(now_ms() - begin_ms >= 10 + 20 + 40 + 50 + 50);
+    client_open(c, (struct mqtt_options){.port = broker_free_port()});
+    client_run_until(c, c->n_waiting == 6);
+    assert_true(client_now_ms() - begin_ms >= 10 + 20 + 40 + 50 + 50);
 }
 
 static void test_broker_that_never_answers(void **state)
@@ -214,9 +110,9 @@ static void test_broker_that_never_answers(void **state)
     uint16_t port;
     int fd = broker_mute_socket(&port, 10);
 
-    open_client(c, (struct mqtt_options){.port = port, .connect_timeout_ms = 200});
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "no MQTT broker answered");
+    client_open(c, (struct mqtt_options){.port = port, .connect_timeout_ms = 200});
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "no MQTT broker answered");
     close(fd);
 }
 
@@ -236,15 +132,15 @@ static void test_black_hole(void **state)
         (void)!connect(fill[i], (struct sockaddr *)&address, sizeof(address));
     }
     usleep(50000);
-    open_client(c, (struct mqtt_options){.port = port, .connect_timeout_ms = 300});
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "no answer from 127.0.0.1:");
+    client_open(c, (struct mqtt_options){.port = port, .connect_timeout_ms = 300});
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "no answer from 127.0.0.1:");
     /* Leaving in the middle of an attempt does not wait for it. */
     mqtt_reconnect(c->mqtt);
-    run_for(c, 20);
-    begin_ms = now_ms();
-    close_client(c);
-    assert_true(now_ms() - begin_ms < 250);
+    client_run_for(c, 20);
+    begin_ms = client_now_ms();
+    client_close(c);
+    assert_true(client_now_ms() - begin_ms < 250);
     for (size_t i = 0; i < ELEMENTSOF(fill); i++)
         close(fill[i]);
     close(fd);
@@ -275,23 +171,23 @@ static void test_dead_name_server(void **state)
     struct fixture *f = *state;
     struct client *c = &f->clients[0];
 
-    open_client(c, (struct mqtt_options){.host = "dead.example", .port = 1883});
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "cannot find dead.example: Temporary failure in name resolution");
+    client_open(c, (struct mqtt_options){.host = "dead.example", .port = 1883});
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "cannot find dead.example: Temporary failure in name resolution");
 }
 
 static void test_leaving_while_the_resolver_hangs(void **state)
 {
     struct fixture *f = *state;
     struct client *c = &f->clients[0];
-    int64_t begin_ms = now_ms();
+    int64_t begin_ms = client_now_ms();
 
     assert_int_equal(pipe(resolver_pipe), 0);
-    open_client(c, (struct mqtt_options){.host = "hangs.example", .port = 1883});
-    run_for(c, 50);
+    client_open(c, (struct mqtt_options){.host = "hangs.example", .port = 1883});
+    client_run_for(c, 50);
     assert_int_equal(mqtt_state(c->mqtt), MQTT_CONNECTING);
-    close_client(c);
-    assert_true(now_ms() - begin_ms < 5000);
+    client_close(c);
+    assert_true(client_now_ms() - begin_ms < 5000);
     assert_int_equal(write(resolver_pipe[1], "x", 1), 1); /* the thread frees what it held */
     usleep(100000);
     close(resolver_pipe[0]);
@@ -304,9 +200,9 @@ static void test_refused_credentials(void **state)
     struct client *c = &f->clients[0];
 
     broker_start(&f->broker, "allow_anonymous false\n");
-    open_client(c, (struct mqtt_options){.port = f->broker.port, .user = "bank"});
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "refuses the credentials");
+    client_open(c, (struct mqtt_options){.port = f->broker.port, .user = "bank"});
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "refuses the credentials");
     assert_int_equal(c->n_connected, 0);
 }
 
@@ -315,10 +211,10 @@ static void test_unreadable_password_file(void **state)
     struct fixture *f = *state;
     struct client *c = &f->clients[0];
 
-    open_client(c, (struct mqtt_options){
+    client_open(c, (struct mqtt_options){
                        .port = 1883, .user = "bank", .password_file = "/nonexistent/password"});
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "/nonexistent/password cannot be read");
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "/nonexistent/password cannot be read");
 }
 
 /* A broker played by the test: takes the connection and the next packet. */
@@ -343,7 +239,7 @@ static void test_refused_subscription(void **state)
     uint16_t port;
     int listener = broker_mute_socket(&port, 1), fd;
 
-    open_client(c, (struct mqtt_options){.port = port});
+    client_open(c, (struct mqtt_options){.port = port});
     fd = accept_and_read(listener);
     assert_int_equal(write(fd, connack, sizeof(connack)), sizeof(connack));
     assert_true(read(fd, packet, sizeof(packet)) > 4);
@@ -351,8 +247,8 @@ static void test_refused_subscription(void **state)
     suback[2] = packet[2];
     suback[3] = packet[3];
     assert_int_equal(write(fd, suback, sizeof(suback)), sizeof(suback));
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "refuses the subscription to test/#");
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "refuses the subscription to test/#");
     assert_int_equal(c->n_connected, 0);
     close(fd);
     close(listener);
@@ -365,11 +261,11 @@ static void test_missing_suback(void **state)
     uint16_t port;
     int listener = broker_mute_socket(&port, 1), fd;
 
-    open_client(c, (struct mqtt_options){.port = port, .connect_timeout_ms = 300});
+    client_open(c, (struct mqtt_options){.port = port, .connect_timeout_ms = 300});
     fd = accept_and_read(listener);
     assert_int_equal(write(fd, connack, sizeof(connack)), sizeof(connack));
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "did not confirm the subscriptions");
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "did not confirm the subscriptions");
     assert_int_equal(c->n_connected, 0);
     close(fd);
     close(listener);
@@ -382,10 +278,10 @@ static void test_closed_before_connack(void **state)
     uint16_t port;
     int listener = broker_mute_socket(&port, 1);
 
-    open_client(c, (struct mqtt_options){.port = port});
+    client_open(c, (struct mqtt_options){.port = port});
     close(accept_and_read(listener));
-    run_until(c, c->n_waiting == 1);
-    assert_detail(c, "closed the connection before it was set up");
+    client_run_until(c, c->n_waiting == 1);
+    client_assert_detail(c, "closed the connection before it was set up");
     close(listener);
 }
 
@@ -399,24 +295,24 @@ static void test_mailbox_bound(void **state)
     char payload[10000];
 
     broker_start(&f->broker, "allow_anonymous true\n");
-    open_client(reader, (struct mqtt_options){.port = f->broker.port, .mailbox_bytes = 32768});
-    open_client(writer, (struct mqtt_options){.port = f->broker.port,
+    client_open(reader, (struct mqtt_options){.port = f->broker.port, .mailbox_bytes = 32768});
+    client_open(writer, (struct mqtt_options){.port = f->broker.port,
                                               .client_id = "writer",
                                               .subscriptions = nothing});
-    run_until(reader, reader->n_connected == 1);
-    run_until(writer, writer->n_connected == 1);
+    client_run_until(reader, reader->n_connected == 1);
+    client_run_until(writer, writer->n_connected == 1);
     memset(payload, ' ', sizeof(payload));
     for (unsigned i = 0; i < n_messages; i++) {
         snprintf(payload, sizeof(payload), "number %u", i);
         assert_int_equal(mqtt_publish(writer->mqtt, "test/x", payload, sizeof(payload), false), 0);
     }
-    run_until(writer, mqtt_in_flight(writer->mqtt) == 0);
+    client_run_until(writer, mqtt_in_flight(writer->mqtt) == 0);
     usleep(200000);
     pthread_mutex_lock(&reader->mqtt->mailbox.mutex);
     assert_in_range(reader->mqtt->mailbox.bytes, 20000, 32768);
     pthread_mutex_unlock(&reader->mqtt->mailbox.mutex);
     assert_int_equal(reader->n_messages, 0);
-    run_until(reader, reader->n_messages == n_messages && reader->n_drained > 0);
+    client_run_until(reader, reader->n_messages == n_messages && reader->n_drained > 0);
     assert_true(reader->in_order);
     /* A message that is larger than the mailbox comes alone. */
     {
@@ -424,7 +320,7 @@ static void test_mailbox_bound(void **state)
 
         assert_non_null(big);
         assert_int_equal(mqtt_publish(writer->mqtt, "test/big", big, 100000, false), 0);
-        run_until(reader, reader->n_messages == n_messages + 1);
+        client_run_until(reader, reader->n_messages == n_messages + 1);
         assert_int_equal(reader->last_bytes, 100000);
     }
 }
@@ -438,14 +334,14 @@ static void test_leaving_with_a_full_mailbox(void **state)
     int64_t begin_ms;
 
     broker_start(&f->broker, "allow_anonymous true\n");
-    open_client(c, (struct mqtt_options){.port = f->broker.port, .mailbox_bytes = 20000});
-    run_until(c, c->n_connected == 1);
+    client_open(c, (struct mqtt_options){.port = f->broker.port, .mailbox_bytes = 20000});
+    client_run_until(c, c->n_connected == 1);
     for (unsigned i = 0; i < 30; i++)
         assert_int_equal(mqtt_publish(c->mqtt, "test/x", payload, sizeof(payload), false), 0);
     usleep(200000);
-    begin_ms = now_ms();
-    close_client(c);
-    assert_true(now_ms() - begin_ms < 1500);
+    begin_ms = client_now_ms();
+    client_close(c);
+    assert_true(client_now_ms() - begin_ms < 1500);
 }
 
 static void test_in_flight_bound(void **state)
@@ -454,24 +350,24 @@ static void test_in_flight_bound(void **state)
     struct client *c = &f->clients[0];
 
     broker_start(&f->broker, "allow_anonymous true\n");
-    open_client(c, (struct mqtt_options){.port = f->broker.port});
-    run_until(c, c->n_connected == 1);
-    run_for(c, 50);
+    client_open(c, (struct mqtt_options){.port = f->broker.port});
+    client_run_until(c, c->n_connected == 1);
+    client_run_for(c, 50);
     kill(f->broker.pid, SIGSTOP); /* no acknowledgement comes */
     for (unsigned i = 0; i < 64; i++) {
         char text[32];
 
         snprintf(text, sizeof(text), "number %u", i);
-        assert_int_equal(publish(c, text), 0);
+        assert_int_equal(client_publish(c, text), 0);
     }
-    assert_int_equal(publish(c, "one too many"), -EAGAIN);
+    assert_int_equal(client_publish(c, "one too many"), -EAGAIN);
     assert_int_equal(mqtt_in_flight(c->mqtt), 64);
     c->n_drained = 0;
-    run_for(c, 50);
+    client_run_for(c, 50);
     assert_int_equal(c->n_drained, 0);
     kill(f->broker.pid, SIGCONT);
-    run_until(c, c->n_drained > 0 && publish(c, "now") == 0);
-    run_until(c, c->n_messages == 65 && mqtt_in_flight(c->mqtt) == 0);
+    client_run_until(c, c->n_drained > 0 && client_publish(c, "now") == 0);
+    client_run_until(c, c->n_messages == 65 && mqtt_in_flight(c->mqtt) == 0);
     assert_true(c->in_order);
     assert_string_equal(c->last_payload, "now");
 }
@@ -485,16 +381,16 @@ static void leave(struct fixture *f, bool politely)
     if (pid == 0) {
         struct client *c = &f->clients[1];
 
-        open_client(c, (struct mqtt_options){.port = f->broker.port,
+        client_open(c, (struct mqtt_options){.port = f->broker.port,
                                              .client_id = "leaver",
                                              .will_topic = "test/will",
                                              .will_payload = "died"});
-        run_until(c, c->n_connected == 1);
+        client_run_until(c, c->n_connected == 1);
         (void)mqtt_publish(c->mqtt, "test/last", "bye", 3, false);
         if (politely)
             mqtt_free(c->mqtt);
         else
-            run_for(c, 100);
+            client_run_for(c, 100);
         _exit(0);
     }
     assert_int_equal(waitpid(pid, NULL, 0), pid);
@@ -507,20 +403,20 @@ static void test_will(void **state)
 
     broker_start(&f->broker, "allow_anonymous true\n");
     leave(f, true);
-    open_client(c, (struct mqtt_options){.port = f->broker.port});
-    run_until(c, c->n_connected == 1);
+    client_open(c, (struct mqtt_options){.port = f->broker.port});
+    client_run_until(c, c->n_connected == 1);
     leave(f, true); /* what it published last arrives; its will does not */
-    run_until(c, c->n_messages == 1);
-    run_for(c, 100);
+    client_run_until(c, c->n_messages == 1);
+    client_run_for(c, 100);
     assert_int_equal(c->n_messages, 1);
     assert_string_equal(c->last_payload, "bye");
     leave(f, false);
-    run_until(c, c->n_messages == 3);
+    client_run_until(c, c->n_messages == 3);
     assert_string_equal(c->last_topic, "test/will");
     assert_string_equal(c->last_payload, "died");
-    close_client(c);
-    open_client(c, (struct mqtt_options){.port = f->broker.port});
-    run_until(c, c->n_messages == 4);
+    client_close(c);
+    client_open(c, (struct mqtt_options){.port = f->broker.port});
+    client_run_until(c, c->n_messages == 4);
     assert_true(c->last_retained);
 }
 
@@ -537,8 +433,7 @@ static void test_bad_options(void **state)
     struct mqtt *mqtt = NULL;
 
     for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-        assert_int_equal(mqtt_new(NULL, &bad[i], on_message, on_drained, on_state, NULL, &mqtt),
-                         -EINVAL);
+        assert_int_equal(mqtt_new(NULL, &bad[i], NULL, NULL, NULL, NULL, &mqtt), -EINVAL);
     assert_null(mqtt);
     assert_null(mqtt_free(NULL));
 }
@@ -552,8 +447,8 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
 
-    close_client(&f->clients[0]);
-    close_client(&f->clients[1]);
+    client_close(&f->clients[0]);
+    client_close(&f->clients[1]);
     broker_done(&f->broker);
     free(f);
     return 0;
