@@ -83,6 +83,8 @@ static void to_stderr(const char *const *fields, const char *message)
 }
 
 static void log_va(int priority, const char *const *fields, const char *format, va_list ap)
+    _printf_(3, 0);
+static void log_va(int priority, const char *const *fields, const char *format, va_list ap)
 {
     char message[LOG_LINE_MAX];
     int saved = errno;

@@ -43,6 +43,11 @@ static void fail_tcp(struct mqtt_link *link, int error)
     if (error == ECONNREFUSED)
         fail(link, "connection refused by %s:%d; check that the broker runs and listens there",
              host(link), port(link));
+    else if (error == ECONNRESET)
+        fail(link,
+             "connection refused or reset by %s:%d; check that the broker runs and speaks "
+             "TLS there",
+             host(link), port(link));
     else
         fail(link, "cannot reach %s:%d: %s; check network and address", host(link), port(link),
              strerror(error));
@@ -320,11 +325,8 @@ static void finish_tcp(struct mqtt_link *link)
         error = errno;
     /* With TLS the library has already read and written, which takes the error away. */
     if (error == 0 && getpeername(fd, (struct sockaddr *)&peer, &peer_size) < 0)
-        fail(link,
-             "connection refused or reset by %s:%d; check that the broker runs and speaks "
-             "TLS there",
-             host(link), port(link));
-    else if (error != 0)
+        error = ECONNRESET;
+    if (error != 0)
         fail_tcp(link, error);
     else
         link->phase = link->options->ca_file ? LINK_TLS : LINK_CONNACK;
@@ -335,7 +337,12 @@ static void check(struct mqtt_link *link, int rc, int error)
 {
     if (rc == MOSQ_ERR_SUCCESS && mqtt_link_fd(link) >= 0)
         return;
-    if (rc == MOSQ_ERR_ERRNO)
+    if (rc == MOSQ_ERR_ERRNO && link->options->ca_file && link->phase < LINK_UP)
+        fail(link,
+             "the broker at %s:%d ended TLS before the connection was set up; check the "
+             "client certificate and its key",
+             host(link), port(link));
+    else if (rc == MOSQ_ERR_ERRNO)
         fail(link, "connection to %s:%d broke: %s", host(link), port(link), strerror(error));
     else if (rc == MOSQ_ERR_KEEPALIVE)
         fail(link, "the broker at %s:%d no longer answers", host(link), port(link));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 int mqtt_mailbox_init(struct mqtt_mailbox *mailbox, size_t limit_bytes)
 {
@@ -15,6 +16,7 @@ int mqtt_mailbox_init(struct mqtt_mailbox *mailbox, size_t limit_bytes)
     mailbox->outgoing_last = &mailbox->outgoing_first;
     pthread_mutex_init(&mailbox->mutex, NULL);
     pthread_cond_init(&mailbox->room, NULL);
+    pthread_cond_init(&mailbox->end, NULL);
     return mailbox->loop_fd < 0 || mailbox->thread_fd < 0 ? -errno : 0;
 }
 
@@ -35,6 +37,7 @@ void mqtt_mailbox_done(struct mqtt_mailbox *mailbox)
     closep(&mailbox->loop_fd);
     closep(&mailbox->thread_fd);
     pthread_cond_destroy(&mailbox->room);
+    pthread_cond_destroy(&mailbox->end);
     pthread_mutex_destroy(&mailbox->mutex);
 }
 
@@ -243,4 +246,33 @@ void mqtt_mailbox_ask_reconnect(struct mqtt_mailbox *mailbox)
     mailbox->reconnect = true;
     pthread_mutex_unlock(&mailbox->mutex);
     wake(mailbox->thread_fd);
+}
+
+bool mqtt_mailbox_finish(struct mqtt_mailbox *mailbox)
+{
+    bool abandoned;
+
+    pthread_mutex_lock(&mailbox->mutex);
+    mailbox->finished = true;
+    abandoned = mailbox->abandoned;
+    pthread_cond_signal(&mailbox->end);
+    pthread_mutex_unlock(&mailbox->mutex);
+    return abandoned;
+}
+
+bool mqtt_mailbox_wait_finished(struct mqtt_mailbox *mailbox, unsigned timeout_s)
+{
+    struct timespec until;
+    bool finished;
+    int r = 0;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += timeout_s;
+    pthread_mutex_lock(&mailbox->mutex);
+    while (!mailbox->finished && r == 0)
+        r = pthread_cond_clockwait(&mailbox->end, &mailbox->mutex, CLOCK_MONOTONIC, &until);
+    finished = mailbox->finished;
+    mailbox->abandoned = !finished;
+    pthread_mutex_unlock(&mailbox->mutex);
+    return finished;
 }

@@ -26,6 +26,7 @@ struct mqtt_item {
 struct mqtt_mailbox {
     pthread_mutex_t mutex;
     pthread_cond_t room; /* for the thread: the loop has caught up, or stop */
+    pthread_cond_t end;  /* for the loop: finished */
     int loop_fd;         /* eventfd, readable when the loop has something to do */
     int thread_fd;       /* eventfd, readable when the thread has */
 
@@ -63,6 +64,9 @@ bool mqtt_mailbox_stopping(struct mqtt_mailbox *mailbox);
 /* True once after mqtt_mailbox_ask_reconnect(). */
 bool mqtt_mailbox_take_reconnect(struct mqtt_mailbox *mailbox);
 
+/* The last thing that the thread does here. True when nobody joins it: it frees everything. */
+bool mqtt_mailbox_finish(struct mqtt_mailbox *mailbox);
+
 /* The loop's side. */
 
 /* The oldest item, now owned by the caller, or NULL. *ret_room is set to true when an earlier
@@ -72,4 +76,7 @@ struct mqtt_item *mqtt_mailbox_take(struct mqtt_mailbox *mailbox, bool *ret_room
 int mqtt_mailbox_publish(struct mqtt_mailbox *mailbox, unsigned connection, const char *topic,
                          const void *payload, size_t payload_bytes, bool retain);
 void mqtt_mailbox_ask_stop(struct mqtt_mailbox *mailbox);
+/* Waits for mqtt_mailbox_finish(). When it does not come in time, returns false and leaves
+ * everything to the thread: the caller touches nothing of it any more. */
+bool mqtt_mailbox_wait_finished(struct mqtt_mailbox *mailbox, unsigned timeout_s);
 void mqtt_mailbox_ask_reconnect(struct mqtt_mailbox *mailbox);

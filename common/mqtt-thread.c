@@ -160,7 +160,6 @@ void *mqtt_thread_run(void *userdata)
     struct mqtt *mqtt = userdata;
     int64_t backoff_ms = mqtt->options.backoff_min_ms;
     unsigned failures = 0;
-    bool abandoned;
 
     while (!mqtt_mailbox_stopping(&mqtt->mailbox)) {
         int64_t up_ms = connect_once(mqtt, failures);
@@ -175,11 +174,7 @@ void *mqtt_thread_run(void *userdata)
         if (backoff_ms > mqtt->options.backoff_max_ms)
             backoff_ms = mqtt->options.backoff_max_ms;
     }
-    pthread_mutex_lock(&mqtt->mailbox.mutex);
-    abandoned = mqtt->mailbox.abandoned;
-    mqtt->mailbox.finished = true;
-    pthread_mutex_unlock(&mqtt->mailbox.mutex);
-    if (abandoned)
+    if (mqtt_mailbox_finish(&mqtt->mailbox))
         mqtt_thread_release(mqtt);
     return NULL;
 }

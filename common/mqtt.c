@@ -8,12 +8,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
 /* One turn of the loop: enough to amortise the wake-up, little enough to serve somebody else. */
 #define TURN_MESSAGES 16
 #define TURN_BYTES    (64 * 1024)
-#define JOIN_S        3 /* longer than the goodbye of the thread */
+#define GOODBYE_MAX_S 3 /* longer than the goodbye of the thread */
 
 static int copy(const char **ret_copy, const char *text)
 {
@@ -161,36 +160,20 @@ int mqtt_new(sd_event *event, const struct mqtt_options *options, mqtt_message_f
     return 0;
 }
 
-/* True when the thread still runs and will free everything itself. */
-static bool abandon(struct mqtt *mqtt)
-{
-    bool finished;
-
-    pthread_mutex_lock(&mqtt->mailbox.mutex);
-    finished = mqtt->mailbox.finished;
-    if (!finished) {
-        mqtt->mailbox.abandoned = true;
-        pthread_detach(mqtt->thread);
-    }
-    pthread_mutex_unlock(&mqtt->mailbox.mutex);
-    return !finished;
-}
-
 struct mqtt *mqtt_free(struct mqtt *mqtt)
 {
-    struct timespec until;
+    pthread_t thread;
 
     if (!mqtt)
         return NULL;
+    thread = mqtt->thread;
     sd_event_source_disable_unref(mqtt->source);
     mqtt_mailbox_ask_stop(&mqtt->mailbox);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += JOIN_S;
-    if (pthread_clockjoin_np(mqtt->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
-        if (abandon(mqtt))
-            return NULL;
-        pthread_join(mqtt->thread, NULL);
+    if (!mqtt_mailbox_wait_finished(&mqtt->mailbox, GOODBYE_MAX_S)) {
+        pthread_detach(thread);
+        return NULL;
     }
+    pthread_join(thread, NULL);
     mosquitto_lib_cleanup();
     mqtt_thread_release(mqtt);
     return NULL;

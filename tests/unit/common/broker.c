@@ -19,8 +19,6 @@
 
 #define MOSQUITTO "/usr/sbin/mosquitto"
 
-extern char **environ;
-
 static struct sockaddr_in loopback(uint16_t port)
 {
     return (struct sockaddr_in){

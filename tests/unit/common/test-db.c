@@ -16,8 +16,8 @@
 #define APPLICATION_ID 0x50494B31
 
 static const char *const migrations[] = {
-    "CREATE TABLE door (door INTEGER PRIMARY KEY, note TEXT) STRICT;"
-    "INSERT INTO door VALUES (1, 'first');",
+    ("CREATE TABLE door (door INTEGER PRIMARY KEY, note TEXT) STRICT;"
+     "INSERT INTO door VALUES (1, 'first');"),
     "ALTER TABLE door ADD COLUMN faulty INTEGER NOT NULL DEFAULT 0;",
     "CREATE TABLE grip (door INTEGER NOT NULL REFERENCES door) STRICT;",
 };

@@ -113,7 +113,8 @@ static void test_missing_client_certificate(void **state)
     struct fixture *f = *state;
 
     start(f, "good", true);
-    expect_trouble(f, with_tls(f, "ca.pem"), "asks for a client certificate");
+    /* The broker's words may be lost with its reset; the hint is there in either case. */
+    expect_trouble(f, with_tls(f, "ca.pem"), "client certificate");
 }
 
 static void test_expired_certificate(void **state)
@@ -168,7 +169,7 @@ static void test_tls_client_at_a_plain_port(void **state)
     struct fixture *f = *state;
 
     broker_start(&f->broker, "allow_anonymous true\n");
-    expect_trouble(f, with_tls(f, "ca.pem"), "check that this port speaks TLS");
+    expect_trouble(f, with_tls(f, "ca.pem"), "speaks TLS");
 }
 
 static void test_handshake_that_never_ends(void **state)
