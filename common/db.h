@@ -45,3 +45,14 @@ int db_step(sqlite3_stmt *statement);
 int db_run(sqlite3_stmt *statement);
 /* A NUL-terminated column that may be NULL; valid until the next step or reset. */
 const char *db_text(sqlite3_stmt *statement, int column);
+
+/* Binds parameters 1, 2, … in the order of `types`: 'i' int64_t, 's' const char * (NULL binds
+ * NULL), 'b' const void * and size_t. Text and blobs must stay valid until the statement is reset. */
+int db_bind(sqlite3_stmt *statement, const char *types, ...);
+
+/* A new copy of a text column, or NULL for NULL; -ENOMEM. */
+int db_copy_text(sqlite3_stmt *statement, int column, char **ret_text);
+
+/* Prepares `n` statements into an array that starts zeroed; db_finalize_all() in every case. */
+int db_prepare_all(struct db *db, const char *const *sql, size_t n, sqlite3_stmt **ret_statements);
+void db_finalize_all(sqlite3_stmt **statements, size_t n);
