@@ -1,0 +1,78 @@
+/* Inner part of the store, shared by its own files only. */
+#pragma once
+
+#include "common/event.h"
+#include "daemon/store.h"
+
+enum store_statement {
+    META_GET,
+    META_SET,
+    ORDER_REV,
+    ORDER_INSERT,
+    ORDER_UPDATE,
+    ORDER_BY_NUMBER,
+    ORDER_BY_HANDLE,
+    ORDER_BY_DIGEST,
+    ORDER_BY_PARCEL,
+    ORDER_LIST,
+    ORDER_COUNT,
+    ORDER_ENDED,
+    ORDER_ID_SEEN,
+    ORDER_ERASABLE,
+    ORDER_ERASE,
+    PARCELS_CLEAR,
+    PARCEL_INSERT,
+    DOCUMENT_REV,
+    DOCUMENT_SET,
+    DOCUMENT_GET,
+    DOCUMENT_LIST,
+    EPOCH_RAISE,
+    EPOCH_GET,
+    PLACEMENT_GET,
+    PLACEMENT_SET,
+    PLACEMENT_DELETE,
+    PLACEMENT_AT_DOOR,
+    DOOR_GET,
+    DOOR_SET,
+    SESSION_INSERT,
+    SESSION_END,
+    SESSION_LIVE,
+    GRANT_INSERT,
+    GRANT_GET,
+    GRANT_SAVE,
+    GRANTS_OUT,
+    GRANTS_OF_SESSION,
+    EVENT_INSERT,
+    EVENT_LIST,
+    EVENT_LAST,
+    EVENT_OLDEST,
+    EVENT_PERSONAL,
+    EVENT_ERASE,
+    EVENT_PRUNE,
+    COMMAND_GET,
+    COMMAND_ADD,
+    STORE_STATEMENTS,
+};
+
+extern const char *const store_migrations[];
+extern const size_t store_n_migrations;
+extern const char *const store_sql[STORE_STATEMENTS];
+
+/* What a transaction changes in memory and a rollback takes back. */
+struct store_chain {
+    int64_t last_n;
+    uint8_t hash[EVENT_HASH_BYTES];
+};
+
+struct store {
+    struct db *db;
+    sqlite3_stmt *statements[STORE_STATEMENTS];
+    char log[37];
+    char boot[33];
+    char *bank;
+    int64_t n_orders, generation;
+    struct store_chain chain, chain_at_begin;
+    int64_t n_orders_at_begin, generation_at_begin;
+    bool in_transaction, in_batch;
+    bool clock_trusted;
+};

@@ -1,0 +1,396 @@
+#include "daemon/store-inner.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct order_record *order_record_free(struct order_record *record)
+{
+    if (!record)
+        return NULL;
+    order_free(record->order);
+    json_decref(record->document);
+    free(record->placements);
+    free(record);
+    return NULL;
+}
+
+/* Reads the row that `statement` (ORDER_COLUMNS) stands on. */
+static int read_record(struct store *store, sqlite3_stmt *statement,
+                       struct order_record **ret_record)
+{
+    _cleanup_(order_record_freep) struct order_record *record = calloc(1, sizeof(*record));
+    _cleanup_free_ char *reason = NULL;
+    int64_t epoch;
+    int r;
+
+    if (!record)
+        return -ENOMEM;
+    record->document = json_loads(db_text(statement, 2), 0, NULL);
+    if (!record->document)
+        return -EUCLEAN;
+    r = order_parse(record->document, store->bank, &record->order, &reason);
+    if (r < 0)
+        return r == -EBADMSG ? -EUCLEAN : r;
+    record->orphan = sqlite3_column_int64(statement, 3) != store->generation;
+    record->id_seen_until_ms = sqlite3_column_int64(statement, 4);
+    record->erased = sqlite3_column_int(statement, 5) != 0;
+    epoch = sqlite3_column_int64(statement, 6);
+    record->epoch = epoch > record->order->epoch ? (uint8_t)epoch : record->order->epoch;
+    record->placements = calloc(record->order->n_parcels + 1, sizeof(*record->placements));
+    if (!record->placements)
+        return -ENOMEM;
+    for (size_t i = 0; i < record->order->n_parcels; i++) {
+        r = store_get_placement(store, record->order->parcels[i].id, &record->placements[i]);
+        if (r < 0)
+            return r;
+    }
+    *ret_record = TAKE_PTR(record);
+    return 1;
+}
+
+static int step_record(struct store *store, sqlite3_stmt *statement,
+                       struct order_record **ret_record)
+{
+    int r = db_step(statement);
+
+    return r <= 0 ? r : read_record(store, statement, ret_record);
+}
+
+static int find_by_text(struct store *store, enum store_statement which, const char *text,
+                        struct order_record **ret_record)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *find = store->statements[which];
+    int r = db_bind(find, "s", text);
+
+    return r < 0 ? r : step_record(store, find, ret_record);
+}
+
+int store_find_order(struct store *store, const char *number, struct order_record **ret_record)
+{
+    return find_by_text(store, ORDER_BY_NUMBER, number, ret_record);
+}
+
+int store_find_label(struct store *store, const char *label, struct order_record **ret_record)
+{
+    return find_by_text(store, ORDER_BY_PARCEL, label, ret_record);
+}
+
+int store_find_handle(struct store *store, uint64_t handle, struct order_record **ret_record)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *find = store->statements[ORDER_BY_HANDLE];
+    int r = db_bind(find, "i", (int64_t)handle);
+
+    return r < 0 ? r : step_record(store, find, ret_record);
+}
+
+int store_find_digest(struct store *store, const uint8_t digest[16],
+                      struct order_record **ret_record)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *find = store->statements[ORDER_BY_DIGEST];
+    int r = db_bind(find, "b", digest, (size_t)16);
+
+    return r < 0 ? r : step_record(store, find, ret_record);
+}
+
+int store_each_order(struct store *store, const char *text, bool placed_only, int64_t limit,
+                     int64_t offset, store_order_fn fn, void *userdata)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *list = store->statements[ORDER_LIST];
+    int r = db_bind(list, "siii", text, (int64_t)placed_only, limit, offset);
+
+    while (r >= 0) {
+        _cleanup_(order_record_freep) struct order_record *record = NULL;
+
+        r = step_record(store, list, &record);
+        if (r <= 0)
+            return r;
+        r = fn(userdata, record);
+        if (r != 0)
+            return r;
+    }
+    return r;
+}
+
+/* Is `rev` newer than what is stored? 1 = yes; *ret_known tells whether there is a row at all. */
+static int is_newer(struct store *store, const char *number, int64_t rev, int64_t *ret_id,
+                    int64_t *ret_ended_at)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *find = store->statements[ORDER_REV];
+    int r = db_bind(find, "s", number);
+
+    *ret_id = *ret_ended_at = 0;
+    if (r == 0)
+        r = db_step(find);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return 1;
+    *ret_id = sqlite3_column_int64(find, 0);
+    *ret_ended_at = sqlite3_column_int64(find, 3);
+    return sqlite3_column_int64(find, 2) != store->generation ||
+           sqlite3_column_int64(find, 1) < rev;
+}
+
+static int put_parcels(struct store *store, const struct order *order, int64_t id)
+{
+    sqlite3_stmt *clear = store->statements[PARCELS_CLEAR];
+    sqlite3_stmt *insert = store->statements[PARCEL_INSERT];
+    int r = db_bind(clear, "i", id);
+
+    if (r == 0)
+        r = db_run(clear);
+    for (size_t i = 0; r == 0 && i < order->n_parcels; i++) {
+        r = db_bind(insert, "ssi", order->parcels[i].id, order->parcels[i].barcode, id);
+        if (r == 0)
+            r = db_run(insert);
+    }
+    return r;
+}
+
+static int put_row(struct store *store, const struct order *order, const json_t *document,
+                   int64_t seq, int64_t id, int64_t ended_at)
+{
+    _cleanup_free_ char *text = json_dumps(document, JSON_COMPACT);
+    sqlite3_stmt *put = store->statements[id ? ORDER_UPDATE : ORDER_INSERT];
+    int r;
+
+    if (!text)
+        return -ENOMEM;
+    r = db_bind(put, "siiiisbi", order->id, (int64_t)order->handle, order->rev, seq,
+                store->generation, text, order->has_number ? order->number_digest : NULL,
+                sizeof(order->number_digest), order->pickup_until);
+    if (r == 0 && ended_at)
+        r = db_error(sqlite3_bind_int64(put, 9, ended_at));
+    return r < 0 ? r : db_run(put);
+}
+
+int store_put_order(struct store *store, const struct order *order, const json_t *document,
+                    int64_t seq, int64_t now_ms)
+{
+    int64_t id, ended_at;
+    int r = is_newer(store, order->id, order->rev, &id, &ended_at);
+
+    if (r <= 0)
+        return r;
+    if (!ended_at && (order->status == ORDER_CANCELLED || order->status == ORDER_RETURNED))
+        ended_at = now_ms;
+    r = db_exec(store->db, "SAVEPOINT put_order");
+    if (r < 0)
+        return r;
+    r = put_row(store, order, document, seq, id, ended_at);
+    if (r == 0)
+        r = put_parcels(store, order, id ? id : sqlite3_last_insert_rowid(store->db->handle));
+    if (r == -EEXIST)
+        (void)db_exec(store->db, "ROLLBACK TO put_order");
+    if (r == 0 || r == -EEXIST) {
+        int q = db_exec(store->db, "RELEASE put_order");
+
+        r = q < 0 ? q : r;
+    }
+    if (r < 0)
+        return r;
+    store->n_orders += id == 0;
+    return 1;
+}
+
+int store_put_moved(struct store *store, const char *number, int64_t rev, int64_t seq,
+                    int64_t now_ms)
+{
+    _cleanup_(order_record_freep) struct order_record *record = NULL;
+    int64_t id, ended_at;
+    int r = is_newer(store, number, rev, &id, &ended_at);
+
+    if (r <= 0 || !id)
+        return r < 0 ? r : 0;
+    r = store_find_order(store, number, &record);
+    if (r <= 0)
+        return r;
+    /* What staff still have to take out of the doors stays readable. */
+    if (json_object_set_new(record->document, "status", json_string("moved")) < 0 ||
+        json_object_set_new(record->document, "rev", json_integer(rev)) < 0)
+        return -ENOMEM;
+    record->order->rev = rev;
+    record->order->has_number = false;
+    r = put_row(store, record->order, record->document, seq, id, ended_at ? ended_at : now_ms);
+    return r < 0 ? r : 1;
+}
+
+int store_order_ended(struct store *store, const char *number, int64_t now_ms)
+{
+    sqlite3_stmt *set = store->statements[ORDER_ENDED];
+    int r = db_bind(set, "si", number, now_ms);
+
+    return r < 0 ? r : db_run(set);
+}
+
+int store_set_id_seen(struct store *store, const char *number, int64_t until_ms)
+{
+    sqlite3_stmt *set = store->statements[ORDER_ID_SEEN];
+    int r = db_bind(set, "si", number, until_ms);
+
+    return r < 0 ? r : db_run(set);
+}
+
+/* Takes the person out of the order's events; the digests stay, so the chain still verifies. */
+static int erase_events(struct store *store, const char *number)
+{
+    for (;;) {
+        _cleanup_(db_resetp) sqlite3_stmt *find = store->statements[EVENT_PERSONAL];
+        _cleanup_free_ char *text = NULL;
+        sqlite3_stmt *erase = store->statements[EVENT_ERASE];
+        json_t *event;
+        int64_t n;
+        int r = db_bind(find, "s", number);
+
+        if (r == 0)
+            r = db_step(find);
+        if (r <= 0)
+            return r;
+        n = sqlite3_column_int64(find, 0);
+        event = json_loads(db_text(find, 1), 0, NULL);
+        json_object_del(event, "personal");
+        text = json_dumps(event, JSON_COMPACT);
+        json_decref(event);
+        if (!text)
+            return -ENOMEM;
+        db_resetp(&find);
+        r = db_bind(erase, "is", n, text);
+        if (r == 0)
+            r = db_run(erase);
+        if (r < 0)
+            return r;
+    }
+}
+
+static int erase_one(struct store *store, struct order_record *record)
+{
+    static const char *const personal[] = {"display",  "lang",         "member_tag", "departure",
+                                           "campaign", "number_digest"};
+    _cleanup_free_ char *text = NULL;
+    sqlite3_stmt *erase = store->statements[ORDER_ERASE];
+    json_t *parcel;
+    size_t i;
+    int r;
+
+    for (i = 0; i < ELEMENTSOF(personal); i++)
+        json_object_set_new(record->document, personal[i], json_null());
+    json_object_set_new(json_object_get(record->document, "code"), "secret", json_null());
+    json_array_foreach(json_object_get(record->document, "parcels"), i, parcel)
+    {
+        json_object_set_new(parcel, "personalisation", json_null());
+        json_object_set_new(parcel, "items", json_array());
+    }
+    text = json_dumps(record->document, JSON_COMPACT);
+    if (!text)
+        return -ENOMEM;
+    r = db_bind(erase, "ss", record->order->id, text);
+    if (r == 0)
+        r = db_run(erase);
+    return r < 0 ? r : erase_events(store, record->order->id);
+}
+
+int store_erase_ended(struct store *store, int64_t before_ms, int limit)
+{
+    int erased = 0;
+
+    for (; erased < limit; erased++) {
+        _cleanup_(order_record_freep) struct order_record *record = NULL;
+        sqlite3_stmt *find = store->statements[ORDER_ERASABLE];
+        int r = db_bind(find, "ii", before_ms, (int64_t)1);
+
+        if (r == 0)
+            r = step_record(store, find, &record);
+        db_resetp(&find);
+        if (r == 0)
+            break;
+        if (r > 0)
+            r = erase_one(store, record);
+        if (r < 0)
+            return r;
+    }
+    return erased;
+}
+
+int store_put_document(struct store *store, const char *kind, const char *name, int64_t rev,
+                       const json_t *document)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *find = store->statements[DOCUMENT_REV];
+    _cleanup_free_ char *text = json_dumps(document, JSON_COMPACT);
+    sqlite3_stmt *set = store->statements[DOCUMENT_SET];
+    int r = db_bind(find, "ss", kind, name);
+
+    if (!text)
+        return -ENOMEM;
+    if (r == 0)
+        r = db_step(find);
+    if (r < 0)
+        return r;
+    if (r > 0 && sqlite3_column_int64(find, 1) == store->generation &&
+        sqlite3_column_int64(find, 0) >= rev)
+        return 0;
+    db_resetp(&find);
+    r = db_bind(set, "ssiis", kind, name, rev, store->generation, text);
+    if (r == 0)
+        r = db_run(set);
+    return r < 0 ? r : 1;
+}
+
+int store_find_document(struct store *store, const char *kind, const char *name,
+                        json_t **ret_document)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *get = store->statements[DOCUMENT_GET];
+    int r = db_bind(get, "ss", kind, name);
+
+    if (r == 0)
+        r = db_step(get);
+    if (r <= 0)
+        return r;
+    *ret_document = json_loads(db_text(get, 0), 0, NULL);
+    return *ret_document ? 1 : -EUCLEAN;
+}
+
+int store_each_document(struct store *store, const char *kind, store_document_fn fn, void *userdata)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *list = store->statements[DOCUMENT_LIST];
+    int r = db_bind(list, "s", kind);
+
+    while (r >= 0) {
+        json_t *document;
+
+        r = db_step(list);
+        if (r <= 0)
+            return r;
+        document = json_loads(db_text(list, 0), 0, NULL);
+        r = document ? fn(userdata, document) : -EUCLEAN;
+        json_decref(document);
+        if (r != 0)
+            return r;
+    }
+    return r;
+}
+
+int store_new_generation(struct store *store)
+{
+    store->generation++;
+    return store_set_integer(store, "generation", store->generation);
+}
+
+int store_raise_epoch(struct store *store, uint64_t handle, uint8_t epoch)
+{
+    sqlite3_stmt *raise = store->statements[EPOCH_RAISE];
+    int r = db_bind(raise, "ii", (int64_t)handle, (int64_t)epoch);
+
+    return r < 0 ? r : db_run(raise);
+}
+
+int store_get_epoch(struct store *store, uint64_t handle, uint8_t *ret_epoch)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *get = store->statements[EPOCH_GET];
+    int r = db_bind(get, "i", (int64_t)handle);
+
+    if (r == 0)
+        r = db_step(get);
+    if (r > 0)
+        *ret_epoch = (uint8_t)sqlite3_column_int(get, 0);
+    return r;
+}

@@ -1,0 +1,261 @@
+#include "daemon/store-inner.h"
+
+#include "common/uuid.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define APPLICATION_ID 0x50554231 /* "PUB1" */
+
+/* Where the chain of events stands, from the newest event. */
+static int read_chain(struct store *store)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *last = store->statements[EVENT_LAST];
+    json_t *event;
+    const char *hash;
+    size_t n = 0;
+    int r = db_step(last);
+
+    if (r < 0)
+        return r;
+    if (r == 0) {
+        event_chain_start(store->log, store->chain.hash);
+        return 0;
+    }
+    event = json_loads(db_text(last, 1), 0, NULL);
+    hash = json_string_value(json_object_get(event, "hash"));
+    store->chain.last_n = sqlite3_column_int64(last, 0);
+    if (!hash || sodium_hex2bin(store->chain.hash, sizeof(store->chain.hash), hash, strlen(hash),
+                                NULL, &n, NULL) < 0)
+        n = 0;
+    json_decref(event);
+    return n == EVENT_HASH_BYTES ? 0 : -EUCLEAN;
+}
+
+/* The bank's log gets its name when the store is made. */
+static int read_log(struct store *store)
+{
+    _cleanup_free_ char *log = NULL;
+    int r = store_get_text(store, "log", &log);
+
+    if (r < 0)
+        return r;
+    if (r > 0) {
+        snprintf(store->log, sizeof(store->log), "%s", log);
+        return 0;
+    }
+    uuid_make(store->log);
+    r = store_begin(store);
+    if (r < 0)
+        return r;
+    r = store_set_text(store, "log", store->log);
+    if (r < 0) {
+        store_rollback(store);
+        return r;
+    }
+    return store_commit(store);
+}
+
+static int read_numbers(struct store *store)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *count = store->statements[ORDER_COUNT];
+    int r = db_step(count);
+
+    if (r < 0)
+        return r;
+    store->n_orders = sqlite3_column_int64(count, 0);
+    return store_get_integer(store, "generation", &store->generation);
+}
+
+static int make_folder(const char *state, char **ret_error)
+{
+    if (mkdir(state, 0750) < 0 && errno != EEXIST) {
+        int r = -errno;
+
+        if (asprintf(ret_error, "%s cannot be made: %s. Make the folder, or give another --state.",
+                     state, strerror(-r)) < 0)
+            *ret_error = NULL;
+        return r;
+    }
+    return 0;
+}
+
+int store_open(const char *state, const char *bank, const char *boot, struct store **ret_store,
+               char **ret_error)
+{
+    _cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
+    _cleanup_free_ char *path = NULL;
+    int r;
+
+    if (!store || !(store->bank = strdup(bank)) || asprintf(&path, "%s/bank.db", state) < 0)
+        return -ENOMEM;
+    snprintf(store->boot, sizeof(store->boot), "%s", boot);
+    r = make_folder(state, ret_error);
+    if (r < 0)
+        return r;
+    r = db_open(path, APPLICATION_ID, store_migrations, store_n_migrations, &store->db, ret_error);
+    if (r < 0)
+        return r;
+    r = db_prepare_all(store->db, store_sql, STORE_STATEMENTS, store->statements);
+    if (r == 0)
+        r = read_log(store);
+    if (r == 0)
+        r = read_chain(store);
+    if (r >= 0)
+        r = read_numbers(store);
+    if (r < 0) {
+        if (asprintf(ret_error, "%s cannot be read: %s. Keep the file, and restore a good one.",
+                     path, strerror(-r)) < 0)
+            *ret_error = NULL;
+        return r;
+    }
+    *ret_store = TAKE_PTR(store);
+    return 0;
+}
+
+struct store *store_free(struct store *store)
+{
+    if (!store)
+        return NULL;
+    if (store->db) {
+        store_rollback(store);
+        db_finalize_all(store->statements, STORE_STATEMENTS);
+        db_free(store->db);
+    }
+    free(store->bank);
+    free(store);
+    return NULL;
+}
+
+static int begin(struct store *store)
+{
+    int r = db_begin(store->db);
+
+    if (r < 0)
+        return r;
+    store->chain_at_begin = store->chain;
+    store->n_orders_at_begin = store->n_orders;
+    store->generation_at_begin = store->generation;
+    store->in_transaction = true;
+    return 0;
+}
+
+static void undo(struct store *store)
+{
+    store->chain = store->chain_at_begin;
+    store->n_orders = store->n_orders_at_begin;
+    store->generation = store->generation_at_begin;
+    store->in_transaction = store->in_batch = false;
+}
+
+int store_begin(struct store *store)
+{
+    int r = store_batch_end(store);
+
+    return r < 0 ? r : begin(store);
+}
+
+int store_commit(struct store *store)
+{
+    int r = db_commit(store->db);
+
+    if (r < 0) {
+        undo(store);
+        return r;
+    }
+    store->in_transaction = store->in_batch = false;
+    return 0;
+}
+
+void store_rollback(struct store *store)
+{
+    if (!store->in_transaction)
+        return;
+    db_rollback(store->db);
+    undo(store);
+}
+
+int store_batch_begin(struct store *store)
+{
+    int r;
+
+    if (store->in_batch)
+        return 0;
+    r = begin(store);
+    if (r < 0)
+        return r;
+    store->in_batch = true;
+    return 1;
+}
+
+bool store_in_batch(const struct store *store)
+{
+    return store->in_batch;
+}
+
+int store_batch_end(struct store *store)
+{
+    return store->in_batch ? store_commit(store) : 0;
+}
+
+const char *store_log(const struct store *store)
+{
+    return store->log;
+}
+
+int64_t store_last_event(const struct store *store)
+{
+    return store->chain.last_n;
+}
+
+int64_t store_order_count(const struct store *store)
+{
+    return store->n_orders;
+}
+
+void store_set_clock_trusted(struct store *store, bool trusted)
+{
+    store->clock_trusted = trusted;
+}
+
+int store_get_integer(struct store *store, const char *key, int64_t *ret_value)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *get = store->statements[META_GET];
+    int r = db_bind(get, "s", key);
+
+    if (r == 0)
+        r = db_step(get);
+    if (r > 0)
+        *ret_value = sqlite3_column_int64(get, 0);
+    return r;
+}
+
+int store_get_text(struct store *store, const char *key, char **ret_value)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *get = store->statements[META_GET];
+    int r = db_bind(get, "s", key);
+
+    if (r == 0)
+        r = db_step(get);
+    if (r > 0 && db_copy_text(get, 0, ret_value) < 0)
+        return -ENOMEM;
+    return r;
+}
+
+int store_set_integer(struct store *store, const char *key, int64_t value)
+{
+    sqlite3_stmt *set = store->statements[META_SET];
+    int r = db_bind(set, "si", key, value);
+
+    return r < 0 ? r : db_run(set);
+}
+
+int store_set_text(struct store *store, const char *key, const char *value)
+{
+    sqlite3_stmt *set = store->statements[META_SET];
+    int r = db_bind(set, "ss", key, value);
+
+    return r < 0 ? r : db_run(set);
+}
