@@ -156,7 +156,8 @@ static int check_labels(const json_t *parcels, struct draft_problem *ret_problem
                         continue;
                     snprintf(path, sizeof(path), "parcels[%zu].", i);
                     return draft_fail(ret_problem, path, kinds[a], "Give each its own.",
-                                      "'%s' is also parcels[%zu].%s", mine, k, kinds[b]);
+                                      "'%s' is also the %s of parcel %zu of the order", mine,
+                                      kinds[b] == kinds[0] ? "number" : kinds[b], k + 1);
                 }
     return 0;
 }

@@ -13,6 +13,7 @@
 #define DISPLAY_MAX_CHARACTERS 32
 #define DISPLAY_MAX_BYTES      (4 * DISPLAY_MAX_CHARACTERS)
 #define DISPLAY_MAX_DIGITS     5 /* more in a row are a phone or passport number */
+#define SOURCE_REV_MAX         INT64_C(999999999999999)
 #define LANG_MAX               35
 #define FLIGHT_MAX             16
 
@@ -169,7 +170,7 @@ static int read_slot(const json_t *row, json_t *to, struct draft_problem *ret_pr
         r = draft_time(from, "slot.", "to", true, slot, ret_problem);
     if (r >= 0 && time_of(slot, "to") <= time_of(slot, "from"))
         r = draft_fail(ret_problem, "slot.", "to", "Swap or correct them.",
-                       "is not after slot.from");
+                       "is not after the start of the slot");
     return r;
 }
 
@@ -240,7 +241,7 @@ static int read_document(const json_t *row, const struct hq_config *config, json
 static int read_source_rev(const json_t *row, int64_t *ret_rev, struct draft_problem *ret_problem)
 {
     json_auto_t *to = json_object();
-    int r = draft_integer(row, "", "source_rev", false, 0, INT64_MAX, to, ret_problem);
+    int r = draft_integer(row, "", "source_rev", false, 0, SOURCE_REV_MAX, to, ret_problem);
 
     if (r < 0)
         return r;

@@ -243,7 +243,9 @@ void import_columns_name(const char *member, char *ret_column, size_t size)
         }
     }
     name = strncmp(p, "name.", 5) == 0 ? p + 5 : NULL;
-    if (name)
+    if (strcmp(p, "name") == 0)
+        snprintf(ret_column, size, NAME_PREFIX "LANG");
+    else if (name)
         snprintf(ret_column, size, NAME_PREFIX "%s", name);
     else
         snprintf(ret_column, size, "%s", p);

@@ -50,6 +50,27 @@ static void tell_json(struct import *import, const char *order, uint64_t line, u
     json_dumpf(entry, stdout, JSON_COMPACT);
 }
 
+/* Text of the file goes to the terminal, and must not drive it. */
+static void say(FILE *stream, const char *format, ...) _printf_(2, 3);
+static void say(FILE *stream, const char *format, ...)
+{
+    _cleanup_free_ char *text = NULL;
+    va_list ap;
+    int n;
+
+    va_start(ap, format);
+    n = vasprintf(&text, format, ap);
+    va_end(ap);
+    if (n < 0) {
+        text = NULL;
+        return;
+    }
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7F)
+            *c = '?';
+    fprintf(stream, "%s\n", text);
+}
+
 /* `problem` is NULL for all outcomes but BOOK_REJECTED. */
 static void tell(struct import *import, const char *order, const struct import_place *place,
                  enum book_outcome outcome, const struct draft_problem *problem)
@@ -68,12 +89,12 @@ static void tell(struct import *import, const char *order, const struct import_p
     if (import->context->json)
         tell_json(import, order, line, place->index, outcome, column, problem);
     else if (problem)
-        fprintf(stderr, "%s:%llu: %s%s rejected: %s %s. %s\n", import->file,
-                (unsigned long long)line, order ? "order " : "", order ?: "the row", column,
-                problem->reason, problem->remedy);
+        say(stderr, "%s:%llu: %s%s%srejected: %s %s. %s", import->file, (unsigned long long)line,
+            order && *order ? "order " : "", order ?: "", order && *order ? " " : "", column,
+            problem->reason, problem->remedy);
     else
-        printf("%s:%llu: order %s %s\n", import->file, (unsigned long long)line, order,
-               book_outcome_name(outcome));
+        say(stdout, "%s:%llu: order %s %s", import->file, (unsigned long long)line, order,
+            book_outcome_name(outcome));
 }
 
 int import_reject(struct import *import, const char *order, const struct import_place *place,
