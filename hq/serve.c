@@ -294,7 +294,9 @@ static int listen_for_pokes(struct serve *serve, sd_event *event)
         return r;
     }
     sd_event_source_set_io_fd_own(source, true);
-    return sd_event_source_set_floating(source, true) < 0 ? -EIO : 0;
+    r = sd_event_source_set_floating(source, true); /* it now lives as long as the loop */
+    sd_event_source_unref(source);
+    return r;
 }
 
 static int add_sources(struct serve *serve, sd_event *event)

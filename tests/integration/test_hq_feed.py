@@ -32,7 +32,9 @@ def state(hq, order):
 
 @pytest.fixture
 def hq(site):
-    return site.hq()
+    running = site.hq()
+    yield running
+    assert running.stop() == 0, running.tail()
 
 
 @pytest.fixture
