@@ -226,6 +226,21 @@ static void test_removed_parcels(void **state)
     enter(*state, row("A", 1, "{}"), "parcels");
 }
 
+static void test_a_change_keeps_the_placements(void **state)
+{
+    json_auto_t *before = NULL, *after = NULL;
+
+    enter(*state, row("A", 2, "{}"), NULL);
+    report(*state, "hk-canton-1", "stocked", NOW, "A", "A-0", 7);
+    report(*state, "hk-canton-2", "stocked", NOW, "A", "A-1", 3);
+    before = document_of(*state, "A");
+    assert_int_equal(enter(*state, row("A", 2, "{\"display\":\"x\"}"), NULL), BOOK_CHANGED);
+    after = document_of(*state, "A");
+    assert_true(json_equal(json_object_get(before, "parcels"), json_object_get(after, "parcels")));
+    assert_true(json_equal(json_object_get(before, "code"), json_object_get(after, "code")));
+    assert_int_equal(state_of(*state, "A"), ORDER_STATE_READY);
+}
+
 static void test_collected_after_cancelling(void **state)
 {
     enter(*state, row("A", 1, "{}"), NULL);
@@ -260,6 +275,7 @@ int main(void)
         store_test(test_late_evidence),
         store_test(test_evidence_of_no_use),
         store_test(test_removed_parcels),
+        store_test(test_a_change_keeps_the_placements),
         store_test(test_collected_after_cancelling),
         store_test(test_publish),
     };
