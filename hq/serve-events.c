@@ -84,7 +84,7 @@ static int take_events(struct serve *serve, const struct serve_bank *bank,
         int64_t n = json_integer_value(number);
         int r;
 
-        if (!json_is_integer(number) || n != message->first + (int64_t)i) {
+        if (!json_is_integer(number) || (uint64_t)n != (uint64_t)message->first + i) {
             log_warning("Bank %s: event %zu of a message from %lld has no proper n.", bank->name, i,
                         (long long)message->first);
             *ret_verdict = SILENT;

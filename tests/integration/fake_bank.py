@@ -32,12 +32,12 @@ class FakeBank:
                             tls_version=ssl.PROTOCOL_TLS_CLIENT)
         self.client.on_message = self._on_message
         self.client.on_connect = lambda client, *_: client.subscribe(f"{PREFIX}/{name}/down/#", 1)
-        subscribed = []
-        self.client.on_subscribe = lambda *_: subscribed.append(True)
+        self.subscribed = []  # once per connection
+        self.client.on_subscribe = lambda *_: self.subscribed.append(True)
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("localhost", site.broker.port)
         self.client.loop_start()
-        wait_until(lambda: subscribed, f"{name} to be subscribed")
+        wait_until(lambda: self.subscribed, f"{name} to be subscribed")
 
     def __enter__(self):
         return self

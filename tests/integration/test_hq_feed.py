@@ -3,6 +3,7 @@
 import json
 import queue
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -295,6 +296,48 @@ def test_hq_tells_its_banks_when_it_is_back(site, hq, bank):
     hq.start()
     page = bank.pages.get(timeout=5)
     assert page["seq"] == cursor + 1 and page["prev"] == page["seq"]
+
+
+def test_the_broker_may_lose_everything(site, hq, bank):
+    _, cursor, _ = bank.fetch_all()
+    bank.happen("tamper", door=1)
+    bank.send()
+    bank.wait_ack(1)
+    site.broker.kill()
+    import_rows(site, hq, [order_row(1)])
+    site.broker.start()
+    wait_until(lambda: len(bank.subscribed) == 2, "the bank to be back")
+    bank.drain()
+    feed, again, documents = bank.fetch_all()
+    assert again == cursor + 1 and ("order", "T-00001") in documents
+    bank.happen("tamper", door=2)
+    bank.send()
+    bank.wait_ack(2)
+
+
+def test_a_store_that_cannot_be_written_acknowledges_nothing(site, hq, bank):
+    other = sqlite3.connect(hq.state / "hq.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # longer than HQ waits
+    bank.happen("tamper", door=1)
+    bank.send()
+    with pytest.raises(queue.Empty):
+        bank.acks.get(timeout=6)
+    other.execute("ROLLBACK")
+    other.close()
+    bank.happen("tamper", door=2)
+    bank.send(2)
+    bank.wait_ack(0, resend=True)
+    bank.send()
+    bank.wait_ack(2)
+    assert [event["door"] for event in hq.json("events")] == [1, 2]
+
+
+def test_a_number_at_the_end_of_the_range_is_no_trouble(site, hq, bank):
+    bank.happen("tamper", door=1)
+    event = {**bank.events[0], "n": 2 ** 63 - 1}
+    bank.publish("events", {"log": bank.log, "first": 2 ** 63 - 1, "boot": bank.boot,
+                            "events": [event, event]})
+    bank.wait_ack(0, resend=True)
 
 
 def test_a_command_goes_down_once_and_its_answer_comes_up(site, hq, bank):
