@@ -16,18 +16,10 @@ struct sending {
     int r;
 };
 
-static struct serve_bank *find_bank(struct serve *serve, const char *name)
-{
-    for (size_t i = 0; i < serve->n_banks; i++)
-        if (strcmp(serve->banks[i].name, name) == 0)
-            return &serve->banks[i];
-    return NULL;
-}
-
 static int send_command(void *userdata, const char *id, const char *bank, const char *body)
 {
     struct sending *sending = userdata;
-    struct serve_bank *to = find_bank(sending->serve, bank);
+    struct serve_bank *to = serve_find_bank(sending->serve, bank);
 
     if (to)
         sending->r = serve_publish(sending->serve, to, WIRE_DOWN_COMMAND, body, strlen(body));

@@ -96,12 +96,15 @@ int serve_publish(struct serve *serve, const struct serve_bank *bank, enum wire_
 
 /* --- what comes in ---------------------------------------------------------------------------- */
 
-static struct serve_bank *find_bank(struct serve *serve, const char *name)
+static int compare_banks(const void *a, const void *b)
 {
-    for (size_t i = 0; i < serve->n_banks; i++)
-        if (strcmp(serve->banks[i].name, name) == 0)
-            return &serve->banks[i];
-    return NULL;
+    return strcmp(((const struct serve_bank *)a)->name, ((const struct serve_bank *)b)->name);
+}
+
+struct serve_bank *serve_find_bank(struct serve *serve, const char *name)
+{
+    return bsearch(&(struct serve_bank){.name = name}, serve->banks, serve->n_banks,
+                   sizeof(*serve->banks), compare_banks);
 }
 
 static int dispatch(struct serve *serve, struct serve_bank *bank, enum wire_topic topic,
@@ -133,7 +136,7 @@ static void on_message(void *userdata, const struct mqtt_message *message)
 
     if (wire_topic_parse(message->topic, &topic, name) < 0)
         return;
-    bank = find_bank(serve, name);
+    bank = serve_find_bank(serve, name);
     if (!bank) {
         log_debug("A message of bank %s, which is not in the configuration, is ignored.", name);
         return;
@@ -235,6 +238,7 @@ static int make_banks(struct serve *serve)
             serve->banks[k++] =
                 (struct serve_bank){.name = config->branches[i].banks[b], .branch = i};
     }
+    qsort(serve->banks, serve->n_banks, sizeof(*serve->banks), compare_banks);
     return 0;
 }
 

@@ -32,7 +32,7 @@ struct serve {
     struct mqtt *mqtt;
     uint8_t feed_seed[KEY_BYTES];
     char feed[UUID_LENGTH + 1];
-    struct serve_bank *banks;
+    struct serve_bank *banks; /* by name */
     size_t n_banks;
     int64_t *pushed;              /* per branch: the seq that the banks were told of */
     struct serve_answer *answers; /* first come, first served; room for two a bank */
@@ -42,6 +42,8 @@ struct serve {
     unsigned batch_rows;
 };
 
+/* NULL when the configuration has no such bank. */
+struct serve_bank *serve_find_bank(struct serve *serve, const char *name);
 /* Opens the transaction unless it is. */
 int serve_batch(struct serve *serve);
 /* Signs and publishes; -EAGAIN = later, -ENOTCONN. */
