@@ -29,15 +29,15 @@ static int find_file(const char *path, char **ret_path, char **ret_error)
     const char *folder = getenv("CREDENTIALS_DIRECTORY");
     int r;
 
-    if (*path == '/')
+    if (strchr(path, '/')) /* names in $CREDENTIALS_DIRECTORY have no slash */
         r = asprintf(ret_path, "%s", path);
     else if (folder)
         r = asprintf(ret_path, "%s/%s", folder, path);
     else
         return fail(ret_error, -ENOENT,
                     "credential %s was not passed to the service; add LoadCredential=%s:/path to "
-                    "the unit, or give an absolute path",
-                    path, path);
+                    "the unit, or give a path, such as ./%s",
+                    path, path, path);
     if (r < 0) {
         *ret_path = NULL;
         return -ENOMEM;

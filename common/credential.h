@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Reads a key of `n` bytes, stored as Base64 or hexadecimal text, from `path`; a relative path
- * is looked up in $CREDENTIALS_DIRECTORY. Lines that start with '#' are skipped. Returns
+/* Reads a key of `n` bytes, stored as Base64 or hexadecimal text, from `path`; a bare
+ * name, without any slash, is looked up in $CREDENTIALS_DIRECTORY. Lines that start with '#' are skipped. Returns
  * -EPERM when the file is open to others (any of mode 0007 for a secret), -EBADMSG when it does not
  * hold exactly `n` bytes; *ret_error then is a sentence that names file and remedy (owned by the
  * caller). */

@@ -151,6 +151,27 @@ static void test_where_it_is_looked_for(void **state)
     unsetenv("CREDENTIALS_DIRECTORY");
 }
 
+/* Only a bare name is a credential: a path with a slash is a path, also a relative one. */
+static void test_relative_path(void **state)
+{
+    struct folder *folder = *state;
+    _cleanup_free_ char *before = getcwd(NULL, 0);
+    const char *name = strrchr(folder->path, '/') + 1;
+    uint8_t key[32];
+    char path[96], *error;
+
+    write_file(folder->file, BASE64, strlen(BASE64), 0600);
+    snprintf(path, sizeof(path), "%s/number-key", name);
+    assert_int_equal(chdir("/tmp"), 0);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    assert_int_equal(credential_load(path, true, key, 32, &error), 0);
+    assert_key(key);
+    setenv("CREDENTIALS_DIRECTORY", "/nonexistent", 1);
+    assert_int_equal(credential_load(path, true, key, 32, &error), 0);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    assert_int_equal(chdir(before), 0);
+}
+
 static void test_create(void **state)
 {
     struct folder *folder = *state;
@@ -183,6 +204,7 @@ int main(void)
         folder_test(test_mode),
         folder_test(test_create),
         folder_test(test_where_it_is_looked_for),
+        folder_test(test_relative_path),
     };
 
     return cmocka_run_group_tests_name("credential", tests, NULL, NULL);

@@ -1,0 +1,139 @@
+/* What a bank's events say of an order's parcels. Events of one bank come in order; those of two
+ * banks may overtake each other, so the later placement wins and only a bank that holds a parcel
+ * can take it out. What was collected never goes back. */
+#include "hq/book.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum evidence { EVIDENCE_NONE, EVIDENCE_STOCKED, EVIDENCE_UNSTOCKED, EVIDENCE_COLLECTED };
+
+struct report {
+    const char *bank, *log;
+    json_int_t n, at, door;
+};
+
+static enum evidence kind_of(const char *type)
+{
+    static const struct {
+        const char *type;
+        enum evidence evidence;
+    } kinds[] = {
+        {"stocked", EVIDENCE_STOCKED},
+        {"unstocked", EVIDENCE_UNSTOCKED},
+        {"parcel_collected", EVIDENCE_COLLECTED},
+        {"collected", EVIDENCE_COLLECTED},
+    };
+
+    for (size_t i = 0; type && i < ELEMENTSOF(kinds); i++)
+        if (strcmp(kinds[i].type, type) == 0)
+            return kinds[i].evidence;
+    return EVIDENCE_NONE;
+}
+
+static bool lies_in(const json_t *parcel, const char *bank)
+{
+    const char *where =
+        json_string_value(json_object_get(json_object_get(parcel, "placed"), "bank"));
+
+    return where && strcmp(where, bank) == 0;
+}
+
+static int stock(json_t *parcel, const struct report *report)
+{
+    const json_t *placed = json_object_get(parcel, "placed");
+
+    if (json_is_object(json_object_get(parcel, "collected")) || report->door < 1)
+        return 0;
+    if (placed && json_integer_value(json_object_get(placed, "since")) > report->at &&
+        !lies_in(parcel, report->bank))
+        return 0;
+    if (json_object_set_new(parcel, "placed",
+                            json_pack("{s:s,s:I,s:I,s:s,s:I}", "bank", report->bank, "door",
+                                      report->door, "since", report->at, "log", report->log, "n",
+                                      report->n)) < 0)
+        return -ENOMEM;
+    return 1;
+}
+
+static int unstock(json_t *parcel, const struct report *report)
+{
+    if (!lies_in(parcel, report->bank))
+        return 0;
+    return json_object_set_new(parcel, "placed", json_null()) < 0 ? -ENOMEM : 1;
+}
+
+static int collect(json_t *parcel, const struct report *report)
+{
+    if (json_is_object(json_object_get(parcel, "collected")))
+        return 0;
+    if (json_object_set_new(parcel, "collected",
+                            json_pack("{s:s,s:I}", "bank", report->bank, "at", report->at)) < 0 ||
+        json_object_set_new(parcel, "placed", json_null()) < 0)
+        return -ENOMEM;
+    return 1;
+}
+
+/* `name` is the parcel of the event; NULL = the whole order, as far as it lies in that bank. */
+static int reflect(json_t *document, enum evidence evidence, const char *name,
+                   const struct report *report)
+{
+    int changed = 0, r = 0;
+    json_t *parcel;
+    size_t i;
+
+    json_array_foreach (json_object_get(document, "parcels"), i, parcel) {
+        const char *own = json_string_value(json_object_get(parcel, "parcel"));
+
+        if (name ? strcmp(name, own) != 0 : !lies_in(parcel, report->bank))
+            continue;
+        r = evidence == EVIDENCE_STOCKED     ? stock(parcel, report)
+            : evidence == EVIDENCE_UNSTOCKED ? unstock(parcel, report)
+                                             : collect(parcel, report);
+        if (r < 0)
+            return r;
+        changed |= r;
+    }
+    return changed;
+}
+
+/* Where the goods left although HQ had called them back, the evidence wins and people must look. */
+static int note_conflict(json_t *document)
+{
+    const char *status = json_string_value(json_object_get(document, "status"));
+
+    if (!status || (strcmp(status, "cancelled") != 0 && strcmp(status, "returned") != 0))
+        return 0;
+    return json_object_set_new(document, "disputed", json_true()) < 0 ? -ENOMEM : 0;
+}
+
+int book_evidence(struct store *store, const char *branch, const char *bank, const char *log,
+                  const json_t *event)
+{
+    const char *order = json_string_value(json_object_get(event, "order"));
+    const char *parcel = json_string_value(json_object_get(event, "parcel"));
+    enum evidence evidence = kind_of(json_string_value(json_object_get(event, "type")));
+    json_auto_t *document = NULL;
+    const struct report report = {
+        .bank = bank,
+        .log = log,
+        .n = json_integer_value(json_object_get(event, "n")),
+        .at = json_integer_value(json_object_get(event, "at")),
+        .door = json_integer_value(json_object_get(event, "door")),
+    };
+    int r;
+
+    if (evidence == EVIDENCE_NONE || !order || (!parcel && evidence != EVIDENCE_COLLECTED))
+        return 0;
+    r = store_document(store, branch, "order", order, &document);
+    if (r <= 0)
+        return r;
+    r = reflect(document, evidence, parcel, &report);
+    if (r <= 0)
+        return r;
+    if (evidence == EVIDENCE_COLLECTED)
+        r = note_conflict(document);
+    if (r >= 0)
+        r = store_put_document(store, branch, "order", order, document);
+    return r < 0 ? r : 1;
+}

@@ -1,0 +1,207 @@
+/* HQ's side of the events feed (docs/protocol.md, "up/events"): no gap, the chain unbroken, each
+ * event once, acknowledged after the commit. */
+#include "hq/book.h"
+#include "hq/serve.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What became of a message. */
+enum verdict {
+    TAKEN,  /* all of it is stored, or was before */
+    GAP,    /* something before it is missing: ask for it */
+    SILENT, /* a fork or a broken chain: nothing is acknowledged */
+};
+
+static void raise_alarm(struct serve *serve, const struct serve_bank *bank, const char *log,
+                        int64_t n, const char *kind, const char *text)
+{
+    char field[64];
+    const char *fields[] = {field, NULL};
+
+    snprintf(field, sizeof(field), "BANK=%s", bank->name);
+    if (store_alarm(serve->store, bank->name, log, n, kind, text, clock_now_ms()) > 0)
+        log_fields(LOG_ALERT, fields, "Bank %s, event %lld: %s.", bank->name, (long long)n, text);
+}
+
+/* An event that is here already must be the same one. */
+static int compare(struct serve *serve, const struct serve_bank *bank, const char *name,
+                   struct store_log *log, int64_t n, const json_t *event, enum verdict *ret_verdict)
+{
+    const char *hash = json_string_value(json_object_get(event, "hash"));
+    char stored[EVENT_HASH_BYTES * 2 + 1];
+    int r = store_event_hash(serve->store, log->id, n, stored);
+
+    if (r < 0)
+        return r;
+    if (r > 0 && hash && strcmp(hash, stored) == 0)
+        return 0;
+    raise_alarm(
+        serve, bank, name, n, "fork",
+        "it is here already with another hash: two boards have one identity; replace one of them "
+        "and give both a new log");
+    log->forked = true;
+    *ret_verdict = SILENT;
+    return store_fork_log(serve->store, log);
+}
+
+static int store_one(struct serve *serve, const struct serve_bank *bank, const char *name,
+                     struct store_log *log, int64_t n, const json_t *event,
+                     enum verdict *ret_verdict)
+{
+    const char *branch = serve->context->config.branches[bank->branch].name;
+    int r = event_verify(event, log->hash);
+
+    if (r == -EBADMSG) {
+        raise_alarm(serve, bank, name, n, "chain",
+                    "it does not fit the audit chain and was not taken");
+        *ret_verdict = SILENT;
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    log->through = n;
+    r = store_add_event(serve->store, log->id, n, event);
+    if (r >= 0)
+        r = book_evidence(serve->store, branch, bank->name, name, event);
+    serve->batch_rows++;
+    return r < 0 ? r : 0;
+}
+
+static int take_events(struct serve *serve, const struct serve_bank *bank,
+                       const struct wire_events *message, struct store_log *log,
+                       enum verdict *ret_verdict)
+{
+    json_t *event;
+    size_t i;
+
+    json_array_foreach (message->events, i, event) {
+        const json_t *number = json_object_get(event, "n");
+        int64_t n = json_integer_value(number);
+        int r;
+
+        if (!json_is_integer(number) || (uint64_t)n != (uint64_t)message->first + i) {
+            log_warning("Bank %s: event %zu of a message from %lld has no proper n.", bank->name, i,
+                        (long long)message->first);
+            *ret_verdict = SILENT;
+            return 0;
+        }
+        if (n > log->through + 1) {
+            *ret_verdict = GAP;
+            return 0;
+        }
+        r = n <= log->through ? compare(serve, bank, message->log, log, n, event, ret_verdict)
+                              : store_one(serve, bank, message->log, log, n, event, ret_verdict);
+        if (r < 0 || *ret_verdict != TAKEN)
+            return r;
+    }
+    return 0;
+}
+
+/* Nothing of a forked log is acknowledged, so that neither board forgets anything. */
+static void owe_ack(struct serve_bank *bank, const struct wire_events *message,
+                    const struct store_log *log, enum verdict verdict)
+{
+    if (verdict == SILENT || log->forked) {
+        bank->ack_due = bank->ack_repeat = false;
+        return;
+    }
+    memcpy(bank->ack.log, message->log, sizeof(bank->ack.log));
+    bank->ack.through = log->through;
+    bank->ack.resend = verdict == GAP;
+    bank->ack_due = bank->ack_repeat = true;
+}
+
+static int find_log(struct serve *serve, const struct serve_bank *bank, const char *name,
+                    struct store_log *ret_log)
+{
+    int r = store_log(serve->store, bank->name, name, ret_log);
+
+    if (r != 0)
+        return r;
+    log_notice("Bank %s begins the log %s.", bank->name, name);
+    return store_add_log(serve->store, bank->name, name, ret_log);
+}
+
+int serve_events(struct serve *serve, struct serve_bank *bank, const char *json, size_t n)
+{
+    _cleanup_(wire_events_done) struct wire_events message = {0};
+    _cleanup_free_ char *reason = NULL;
+    enum verdict verdict = TAKEN;
+    struct store_log log;
+    int64_t before;
+    int r = wire_events_read(json, n, &message, &reason);
+
+    if (r == -EBADMSG) {
+        log_warning("Bank %s: up/events is ignored: %s.", bank->name, reason);
+        return 0;
+    }
+    if (r >= 0)
+        r = serve_batch(serve);
+    if (r >= 0)
+        r = find_log(serve, bank, message.log, &log);
+    if (r < 0)
+        return r;
+    before = log.through;
+    r = take_events(serve, bank, &message, &log, &verdict);
+    if (r >= 0 && log.through > before)
+        r = store_move_log(serve->store, &log);
+    if (r >= 0)
+        owe_ack(bank, &message, &log, verdict);
+    return r;
+}
+
+int serve_status(struct serve *serve, struct serve_bank *bank, const char *json, size_t n)
+{
+    json_auto_t *status = NULL;
+    _cleanup_free_ char *reason = NULL;
+    int r = wire_parse(json, n, &status, &reason);
+
+    if (r == -EBADMSG) {
+        log_warning("Bank %s: up/status is ignored: %s.", bank->name, reason);
+        return 0;
+    }
+    if (r >= 0)
+        r = serve_batch(serve);
+    if (r < 0)
+        return r;
+    serve->batch_rows++;
+    return store_bank_status(serve->store, bank->name, status, clock_now_ms());
+}
+
+int serve_acks_pump(struct serve *serve)
+{
+    for (size_t i = 0; i < serve->n_banks; i++) {
+        struct serve_bank *bank = &serve->banks[i];
+        _cleanup_free_ char *json = NULL;
+        int r;
+
+        if (!bank->ack_due)
+            continue;
+        json = wire_ack_write(&bank->ack);
+        if (!json)
+            return -ENOMEM;
+        r = serve_publish(serve, bank, WIRE_DOWN_ACK, json, strlen(json));
+        if (r < 0)
+            return r;
+        bank->ack_due = false;
+    }
+    return 0;
+}
+
+/* An acknowledgement that was lost is repeated once; after that the bank sends its events again.
+ * One that asks for something is repeated until it comes. */
+void serve_acks_repeat(struct serve *serve)
+{
+    for (size_t i = 0; i < serve->n_banks; i++) {
+        struct serve_bank *bank = &serve->banks[i];
+
+        if (bank->ack_repeat)
+            bank->ack_due = true;
+        bank->ack_repeat = bank->ack_repeat && bank->ack.resend;
+    }
+}

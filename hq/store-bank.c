@@ -1,0 +1,308 @@
+/* What the banks reported: their status, their logs of events, alarms, and answers to commands. */
+#include "hq/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_member(const json_t *object, const char *member)
+{
+    return json_string_value(json_object_get(object, member));
+}
+
+int store_bank_status(struct store *store, const char *bank, const json_t *status, int64_t now_ms)
+{
+    _cleanup_free_ char *body = NULL;
+    int r;
+
+    if (!json_is_true(json_object_get(status, "online"))) {
+        r = db_bind(store->sql[S_BANK_OFFLINE], "s", bank);
+        return r < 0 ? r : db_run(store->sql[S_BANK_OFFLINE]);
+    }
+    body = json_dumps(status, JSON_COMPACT);
+    if (!body)
+        return -ENOMEM;
+    r = db_bind(store->sql[S_BANK_STATUS], "sssisi", bank, text_member(status, "boot"),
+                text_member(status, "feed"),
+                (int64_t)json_integer_value(json_object_get(status, "cursor")), body, now_ms);
+    return r < 0 ? r : db_run(store->sql[S_BANK_STATUS]);
+}
+
+int store_bank_applied(struct store *store, const char *bank, const char *feed, int64_t through,
+                       int64_t now_ms)
+{
+    int r = db_bind(store->sql[S_BANK_APPLIED], "ssii", bank, feed, through, now_ms);
+
+    return r < 0 ? r : db_run(store->sql[S_BANK_APPLIED]);
+}
+
+int store_bank(struct store *store, const char *bank, struct store_bank *ret_bank)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_BANK_GET];
+    int r = db_bind(s, "s", bank);
+
+    *ret_bank = (struct store_bank){0};
+    if (r >= 0)
+        r = db_step(s);
+    if (r <= 0)
+        return r;
+    ret_bank->online = sqlite3_column_int(s, 0);
+    snprintf(ret_bank->boot, sizeof(ret_bank->boot), "%s", db_text(s, 1) ?: "");
+    snprintf(ret_bank->feed, sizeof(ret_bank->feed), "%s", db_text(s, 2) ?: "");
+    ret_bank->applied = sqlite3_column_int64(s, 3);
+    if (db_text(s, 4))
+        ret_bank->status = json_loads(db_text(s, 4), 0, NULL);
+    ret_bank->seen_at = sqlite3_column_int64(s, 5);
+    return 1;
+}
+
+void store_bank_done(struct store_bank *bank)
+{
+    json_decref(TAKE_PTR(bank->status));
+}
+
+int store_log(struct store *store, const char *bank, const char *log, struct store_log *ret_log)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_LOG_GET];
+    int r = db_bind(s, "ss", bank, log);
+
+    if (r >= 0)
+        r = db_step(s);
+    if (r <= 0)
+        return r;
+    if (sqlite3_column_bytes(s, 2) != EVENT_HASH_BYTES)
+        return -EUCLEAN;
+    ret_log->id = sqlite3_column_int64(s, 0);
+    ret_log->through = sqlite3_column_int64(s, 1);
+    memcpy(ret_log->hash, sqlite3_column_blob(s, 2), EVENT_HASH_BYTES);
+    ret_log->forked = sqlite3_column_int(s, 3);
+    return 1;
+}
+
+int store_add_log(struct store *store, const char *bank, const char *log, struct store_log *ret_log)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_LOG_ADD];
+    struct store_log new_log = {0};
+    int r;
+
+    event_chain_start(log, new_log.hash);
+    r = db_bind(s, "ssb", bank, log, new_log.hash, sizeof(new_log.hash));
+    if (r >= 0)
+        r = db_step(s);
+    if (r < 0)
+        return r;
+    new_log.id = sqlite3_column_int64(s, 0);
+    r = db_step(s);
+    if (r < 0)
+        return r;
+    *ret_log = new_log;
+    return 0;
+}
+
+int store_move_log(struct store *store, const struct store_log *log)
+{
+    int r =
+        db_bind(store->sql[S_LOG_MOVE], "ibi", log->through, log->hash, sizeof(log->hash), log->id);
+
+    return r < 0 ? r : db_run(store->sql[S_LOG_MOVE]);
+}
+
+int store_fork_log(struct store *store, const struct store_log *log)
+{
+    int r = db_bind(store->sql[S_LOG_FORK], "i", log->id);
+
+    return r < 0 ? r : db_run(store->sql[S_LOG_FORK]);
+}
+
+int store_logs(struct store *store, store_log_fn each, void *userdata)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_LOGS_LIST];
+    int r;
+
+    while ((r = db_step(s)) > 0) {
+        r = each(userdata, sqlite3_column_int64(s, 0), db_text(s, 1), db_text(s, 2),
+                 sqlite3_column_int64(s, 3), sqlite3_column_int(s, 4));
+        if (r <= 0)
+            break;
+    }
+    return r;
+}
+
+int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t *event)
+{
+    _cleanup_free_ char *body = json_dumps(event, JSON_COMPACT);
+    int r;
+
+    if (!body)
+        return -ENOMEM;
+    r = db_bind(store->sql[S_EVENT_ADD], "iiissss", log_id, n,
+                (int64_t)json_integer_value(json_object_get(event, "at")),
+                text_member(event, "type"), text_member(event, "order"), text_member(event, "hash"),
+                body);
+    return r < 0 ? r : db_run(store->sql[S_EVENT_ADD]);
+}
+
+int store_event_hash(struct store *store, int64_t log_id, int64_t n,
+                     char ret_hex[EVENT_HASH_BYTES * 2 + 1])
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_EVENT_HASH];
+    int r = db_bind(s, "ii", log_id, n);
+
+    if (r >= 0)
+        r = db_step(s);
+    if (r > 0)
+        snprintf(ret_hex, EVENT_HASH_BYTES * 2 + 1, "%s", db_text(s, 0));
+    return r;
+}
+
+/* Rows of id, bank, log, body. */
+static int each_event(sqlite3_stmt *s, store_event_fn each, void *userdata)
+{
+    int r;
+
+    while ((r = db_step(s)) > 0) {
+        json_auto_t *event = json_loads(db_text(s, 3), 0, NULL);
+
+        if (!event)
+            return -EUCLEAN;
+        if (json_object_set_new(event, "bank", json_string(db_text(s, 1))) < 0 ||
+            json_object_set_new(event, "log", json_string(db_text(s, 2))) < 0)
+            return -ENOMEM;
+        r = each(userdata, sqlite3_column_int64(s, 0), event);
+        if (r <= 0)
+            break;
+    }
+    return r;
+}
+
+int store_events(struct store *store, const char *bank, int64_t after, int64_t limit,
+                 store_event_fn each, void *userdata)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_EVENTS_LIST];
+    int r = db_bind(s, "isi", after, bank, limit);
+
+    return r < 0 ? r : each_event(s, each, userdata);
+}
+
+int store_events_of_order(struct store *store, const char *order, store_event_fn each,
+                          void *userdata)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_EVENTS_OF_ORDER];
+    int r = db_bind(s, "s", order);
+
+    return r < 0 ? r : each_event(s, each, userdata);
+}
+
+int store_events_of_log(struct store *store, int64_t log_id, store_event_fn each, void *userdata)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_EVENTS_OF_LOG];
+    int r = db_bind(s, "i", log_id);
+
+    if (r < 0)
+        return r;
+    while ((r = db_step(s)) > 0) {
+        json_auto_t *event = json_loads(db_text(s, 1), 0, NULL);
+
+        r = each(userdata, sqlite3_column_int64(s, 0), event);
+        if (r <= 0)
+            break;
+    }
+    return r;
+}
+
+int store_alarm(struct store *store, const char *bank, const char *log, int64_t n, const char *kind,
+                const char *text, int64_t now_ms)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_ALARM_ADD];
+    int r = db_bind(s, "ississ", now_ms, bank, log, n, kind, text);
+
+    if (r >= 0)
+        r = db_step(s);
+    if (r > 0 && db_step(s) < 0)
+        return -EIO;
+    return r;
+}
+
+int store_alarms(struct store *store, const char *bank, json_t **ret_alarms)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_ALARMS_LIST];
+    json_auto_t *alarms = json_array();
+    int r = db_bind(s, "s", bank);
+
+    while (r >= 0 && (r = db_step(s)) > 0)
+        if (json_array_append_new(alarms, json_pack("{s:I,s:s,s:s,s:I,s:s,s:s}", "at",
+                                                    (json_int_t)sqlite3_column_int64(s, 0), "bank",
+                                                    db_text(s, 1), "log", db_text(s, 2), "n",
+                                                    (json_int_t)sqlite3_column_int64(s, 3), "kind",
+                                                    db_text(s, 4), "text", db_text(s, 5))) < 0)
+            return -ENOMEM;
+    if (r < 0)
+        return r;
+    *ret_alarms = json_incref(alarms);
+    return 0;
+}
+
+int store_add_command(struct store *store, const char *id, const char *bank, int64_t deadline_ms,
+                      const char *body)
+{
+    int r = db_bind(store->sql[S_COMMAND_ADD], "ssis", id, bank, deadline_ms, body);
+
+    return r < 0 ? r : db_run(store->sql[S_COMMAND_ADD]);
+}
+
+int store_unsent_commands(struct store *store, int64_t now_ms, store_command_fn each,
+                          void *userdata)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_COMMAND_UNSENT];
+    int r = db_bind(s, "i", now_ms);
+
+    if (r < 0)
+        return r;
+    while ((r = db_step(s)) > 0) {
+        r = each(userdata, db_text(s, 0), db_text(s, 1), db_text(s, 2));
+        if (r <= 0)
+            break;
+    }
+    return r;
+}
+
+int store_command_sent(struct store *store, const char *id)
+{
+    int r = db_bind(store->sql[S_COMMAND_SENT], "s", id);
+
+    return r < 0 ? r : db_run(store->sql[S_COMMAND_SENT]);
+}
+
+int store_command_result(struct store *store, const char *id, const char *bank, const char *result,
+                         const char *reason)
+{
+    int r = db_bind(store->sql[S_COMMAND_RESULT], "ssss", result, reason, id, bank);
+
+    return r < 0 ? r : db_run(store->sql[S_COMMAND_RESULT]);
+}
+
+int store_lapse_commands(struct store *store, int64_t now_ms)
+{
+    int r = db_bind(store->sql[S_COMMAND_LAPSE], "i", now_ms);
+
+    return r < 0 ? r : db_run(store->sql[S_COMMAND_LAPSE]);
+}
+
+int store_command(struct store *store, const char *id, bool *ret_sent, char **ret_result,
+                  char **ret_reason)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_COMMAND_GET];
+    int r = db_bind(s, "s", id);
+
+    if (r >= 0)
+        r = db_step(s);
+    if (r <= 0)
+        return r;
+    *ret_sent = sqlite3_column_int(s, 2);
+    if (!db_text(s, 0))
+        return 0;
+    r = db_copy_text(s, 0, ret_result);
+    if (r >= 0)
+        r = db_copy_text(s, 1, ret_reason);
+    return r < 0 ? r : 1;
+}

@@ -1,0 +1,106 @@
+#include "hq/store-sql.h"
+
+#include "common/cleanup.h"
+
+/* seq comes from the branch's own counter, which never goes back, also when documents are erased;
+ * last_seq is always the seq of the newest document. */
+static const char schema_1[] =
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
+    "CREATE TABLE branch (name TEXT PRIMARY KEY, last_seq INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE document (id INTEGER PRIMARY KEY, branch TEXT NOT NULL, kind TEXT NOT NULL,"
+    "  name TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,"
+    "  UNIQUE (branch, kind, name), UNIQUE (branch, seq)) STRICT;"
+    "CREATE TABLE shop_order (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    "  branch TEXT NOT NULL, handle TEXT NOT NULL UNIQUE, number TEXT NOT NULL,"
+    "  source_rev INTEGER, draft_digest BLOB NOT NULL, UNIQUE (branch, number)) STRICT;"
+    "CREATE TABLE label (branch TEXT NOT NULL, label TEXT NOT NULL,"
+    "  order_id INTEGER NOT NULL REFERENCES shop_order, UNIQUE (branch, label)) STRICT;"
+    "CREATE INDEX label_of_order ON label (order_id);"
+    "CREATE TABLE bank (name TEXT PRIMARY KEY, online INTEGER NOT NULL DEFAULT 0, boot TEXT,"
+    "  feed TEXT, applied INTEGER NOT NULL DEFAULT 0, status TEXT, seen_at INTEGER) STRICT;"
+    "CREATE TABLE log (id INTEGER PRIMARY KEY, bank TEXT NOT NULL, name TEXT NOT NULL,"
+    "  through INTEGER NOT NULL, hash BLOB NOT NULL, forked INTEGER NOT NULL DEFAULT 0,"
+    "  UNIQUE (bank, name)) STRICT;"
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, log_id INTEGER NOT NULL REFERENCES log,"
+    "  n INTEGER NOT NULL, at INTEGER, type TEXT, order_name TEXT, hash TEXT NOT NULL,"
+    "  body TEXT NOT NULL, UNIQUE (log_id, n)) STRICT;"
+    "CREATE INDEX event_of_order ON event (order_name) WHERE order_name IS NOT NULL;"
+    "CREATE TABLE alarm (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, bank TEXT NOT NULL,"
+    "  log TEXT NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,"
+    "  UNIQUE (bank, log, n, kind)) STRICT;"
+    "CREATE TABLE command (id TEXT PRIMARY KEY, bank TEXT NOT NULL, deadline INTEGER NOT NULL,"
+    "  body TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0, result TEXT, reason TEXT) STRICT;"
+    "CREATE INDEX command_unsent ON command (deadline) WHERE sent = 0;";
+
+const char *const store_migrations[] = {schema_1};
+const size_t store_n_migrations = ELEMENTSOF(store_migrations);
+
+const char *const store_sql[S_COUNT] = {
+    [S_META_GET] = "SELECT value FROM meta WHERE key = ?",
+    [S_META_SET] = "INSERT INTO meta VALUES (?, ?)"
+                   " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    [S_SEQ_GET] = "SELECT last_seq FROM branch WHERE name = ?",
+    [S_SEQ_NEXT] = "INSERT INTO branch VALUES (?, 1)"
+                   " ON CONFLICT (name) DO UPDATE SET last_seq = last_seq + 1 RETURNING last_seq",
+    [S_DOCUMENT_GET] = "SELECT body FROM document WHERE branch = ? AND kind = ? AND name = ?",
+    [S_DOCUMENT_PUT] = "INSERT INTO document (branch, kind, name, seq, body) VALUES (?, ?, ?, ?, ?)"
+                       " ON CONFLICT (branch, kind, name)"
+                       " DO UPDATE SET seq = excluded.seq, body = excluded.body",
+    [S_DOCUMENTS_AFTER] = "SELECT seq, body FROM document"
+                          " WHERE branch = ? AND seq > ? AND seq <= ? ORDER BY seq",
+    [S_ORDER_GET] = "SELECT id, branch, handle, number, source_rev, draft_digest FROM shop_order"
+                    " WHERE name = ?",
+    [S_ORDER_ADD] =
+        "INSERT INTO shop_order (name, branch, handle, number, source_rev, draft_digest)"
+        " VALUES (?, ?, ?, ?, nullif(?, -1), ?) RETURNING id",
+    [S_ORDER_SET] = "UPDATE shop_order SET source_rev = nullif(?, -1), draft_digest = ?"
+                    " WHERE id = ?",
+    [S_NUMBER_USED] = "SELECT 1 FROM shop_order WHERE branch = ? AND number = ?",
+    [S_HANDLE_USED] = "SELECT 1 FROM shop_order WHERE handle = ?",
+    [S_LABEL_OWNER] = "SELECT o.name FROM label AS l JOIN shop_order AS o ON o.id = l.order_id"
+                      " WHERE l.branch = ? AND l.label = ?",
+    [S_LABEL_ADD] = "INSERT OR IGNORE INTO label VALUES (?, ?, ?)",
+    [S_LABELS_DELETE] = "DELETE FROM label WHERE order_id = ?",
+    [S_ORDERS_LIST] = "SELECT o.id, d.body FROM shop_order AS o JOIN document AS d"
+                      " ON d.branch = o.branch AND d.kind = 'order' AND d.name = o.name"
+                      " WHERE o.id > ? ORDER BY o.id",
+    [S_BANK_STATUS] = "INSERT INTO bank (name, online, boot, feed, applied, status, seen_at)"
+                      " VALUES (?, 1, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET online = 1,"
+                      " boot = coalesce(excluded.boot, boot), feed = excluded.feed,"
+                      " applied = excluded.applied, status = excluded.status,"
+                      " seen_at = excluded.seen_at",
+    [S_BANK_OFFLINE] = "UPDATE bank SET online = 0 WHERE name = ?",
+    [S_BANK_APPLIED] = "INSERT INTO bank (name, feed, applied, seen_at) VALUES (?, ?, ?, ?)"
+                       " ON CONFLICT (name) DO UPDATE SET feed = excluded.feed,"
+                       " applied = excluded.applied, seen_at = excluded.seen_at",
+    [S_BANK_GET] = "SELECT online, boot, feed, applied, status, seen_at FROM bank WHERE name = ?",
+    [S_LOG_GET] = "SELECT id, through, hash, forked FROM log WHERE bank = ? AND name = ?",
+    [S_LOG_ADD] = "INSERT INTO log (bank, name, through, hash) VALUES (?, ?, 0, ?) RETURNING id",
+    [S_LOG_MOVE] = "UPDATE log SET through = ?, hash = ? WHERE id = ?",
+    [S_LOG_FORK] = "UPDATE log SET forked = 1 WHERE id = ?",
+    [S_LOGS_LIST] = "SELECT id, bank, name, through, forked FROM log ORDER BY bank, id",
+    [S_EVENT_ADD] = "INSERT INTO event (log_id, n, at, type, order_name, hash, body)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    [S_EVENT_HASH] = "SELECT hash FROM event WHERE log_id = ? AND n = ?",
+    [S_EVENTS_LIST] = "SELECT e.id, l.bank, l.name, e.body FROM event AS e"
+                      " JOIN log AS l ON l.id = e.log_id"
+                      " WHERE e.id > ?1 AND (?2 IS NULL OR l.bank = ?2) ORDER BY e.id LIMIT ?3",
+    [S_EVENTS_OF_ORDER] = "SELECT e.id, l.bank, l.name, e.body FROM event AS e"
+                          " JOIN log AS l ON l.id = e.log_id"
+                          " WHERE e.order_name = ? ORDER BY e.id",
+    [S_EVENTS_OF_LOG] = "SELECT n, body FROM event WHERE log_id = ? ORDER BY n",
+    [S_ALARM_ADD] = "INSERT OR IGNORE INTO alarm (at, bank, log, n, kind, text)"
+                    " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+    [S_ALARMS_LIST] = "SELECT at, bank, log, n, kind, text FROM alarm"
+                      " WHERE ?1 IS NULL OR bank = ?1 ORDER BY id",
+    [S_COMMAND_ADD] = "INSERT INTO command (id, bank, deadline, body) VALUES (?, ?, ?, ?)",
+    [S_COMMAND_UNSENT] = "SELECT id, bank, body FROM command"
+                         " WHERE sent = 0 AND deadline > ? ORDER BY deadline",
+    [S_COMMAND_SENT] = "UPDATE command SET sent = 1 WHERE id = ?",
+    [S_COMMAND_RESULT] = "UPDATE command SET result = ?, reason = ?"
+                         " WHERE id = ? AND bank = ? AND result IS NULL",
+    [S_COMMAND_LAPSE] = "UPDATE command SET sent = 1, result = 'failed',"
+                        " reason = 'it could not be sent before its deadline'"
+                        " WHERE sent = 0 AND deadline <= ?",
+    [S_COMMAND_GET] = "SELECT result, reason, sent FROM command WHERE id = ?",
+};
