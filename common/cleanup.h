@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f)      __attribute__((cleanup(f)))
-#define _printf_(a, b)    __attribute__((format(printf, a, b)))
-#define _warn_unused_     __attribute__((warn_unused_result))
+#define _cleanup_(f)   __attribute__((cleanup(f)))
+#define _printf_(a, b) __attribute__((format(printf, a, b)))
+#define _warn_unused_  __attribute__((warn_unused_result))
 
 /* Gives the pointer's (or value's) content away and leaves "nothing" behind. */
 #define TAKE(var, nothing)                                                                         \
@@ -16,8 +16,8 @@
         (var) = (nothing);                                                                         \
         _taken;                                                                                    \
     })
-#define TAKE_PTR(ptr)     TAKE(ptr, NULL)
-#define TAKE_FD(fd)       TAKE(fd, -1)
+#define TAKE_PTR(ptr) TAKE(ptr, NULL)
+#define TAKE_FD(fd)   TAKE(fd, -1)
 
 /* Makes `fp(type *p)` for _cleanup_ out of `f(type v)`, which must accept NULL. */
 #define DEFINE_CLEANUP(type, f)                                                                    \
@@ -39,7 +39,7 @@ static inline void closep(int *fd)
         close(*fd);
 }
 
-#define _cleanup_free_    _cleanup_(freep)
-#define _cleanup_close_   _cleanup_(closep)
+#define _cleanup_free_  _cleanup_(freep)
+#define _cleanup_close_ _cleanup_(closep)
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))

@@ -6,7 +6,8 @@
 
 /* Milliseconds since 1970 UTC. */
 int64_t clock_now_ms(void);
-/* Microseconds since boot, suspended time included (CLOCK_BOOTTIME): the base of grant deadlines. */
+/* Microseconds since boot, suspended time included (CLOCK_BOOTTIME): the base of grant deadlines.
+ */
 uint64_t clock_boot_us(void);
 /* The kernel's boot id (/proc/sys/kernel/random/boot_id), 32 hexadecimal digits and NUL.
  * $PICKUP_BOOT_ID overrides it, so that tests can reboot a bank. */
@@ -17,7 +18,7 @@ bool clock_synchronised(void);
 
 /* Promise 8: what the bank believes about its clock. Pure; kept in the store by the daemon. */
 struct clock_trust {
-    int64_t floor_ms;        /* no time before this is believed; raised by trusted time only */
+    int64_t floor_ms;         /* no time before this is believed; raised by trusted time only */
     int64_t trusted_until_ms; /* end of the holdover */
 };
 

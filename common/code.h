@@ -34,15 +34,15 @@ enum code_result {
 struct code {
     enum code_kind kind;
     uint8_t key_id;
-    uint16_t branch;    /* branch number, 1 to 65535 */
-    uint64_t order;     /* P1, P2: the order's random handle */
-    uint8_t epoch;      /* P1: count of hand-overs */
-    int64_t not_after_s; /* P1, S1: seconds since 1970 UTC; 0 = no limit */
-    uint32_t staff;     /* S1: staff number */
+    uint16_t branch;      /* branch number, 1 to 65535 */
+    uint64_t order;       /* P1, P2: the order's random handle */
+    uint8_t epoch;        /* P1: count of hand-overs */
+    int64_t not_after_s;  /* P1, S1: seconds since 1970 UTC; 0 = no limit */
+    uint32_t staff;       /* S1: staff number */
     enum staff_role role; /* S1 */
-    uint32_t serial;    /* S1: when it was issued, seconds since 1970 UTC (fits until 2106) */
-    uint32_t step;      /* P2: 30 s step since 1970 UTC */
-    uint8_t mac[16];    /* P2 */
+    uint32_t serial;      /* S1: when it was issued, seconds since 1970 UTC (fits until 2106) */
+    uint32_t step;        /* P2: 30 s step since 1970 UTC */
+    uint8_t mac[16];      /* P2 */
 };
 
 enum code_purpose {
@@ -64,7 +64,8 @@ enum code_result code_read(const char *text, const struct code_key *keys, size_t
                            struct code *ret_code);
 
 /* Makes the text of a P1 or S1 code, signed with the Ed25519 key of `seed` (RFC 8032). `ret_text`
- * gets CODE_TEXT_MAX characters and a NUL. Returns -EINVAL for another kind or a field out of range. */
+ * gets CODE_TEXT_MAX characters and a NUL. Returns -EINVAL for another kind or a field out of
+ * range. */
 int code_write(const struct code *code, const uint8_t seed[CODE_SEED_BYTES],
                char ret_text[CODE_TEXT_MAX + 1]);
 

@@ -2,7 +2,8 @@
  *
  * A program describes its settings in a table; config_load() fills its struct and collects every
  * mistake (unknown section or key, wrong type, out of range, missing) with file, line and remedy.
- * Drop-ins FILE.d/?*.conf are read after FILE in the order of their names; the last setting wins. */
+ * Drop-ins FILE.d/?*.conf are read after FILE in the order of their names; the last setting wins.
+ */
 #pragma once
 
 #include "common/cleanup.h"
@@ -22,12 +23,12 @@ struct config_item {
     const char *section;
     const char *key;
     enum config_type type;
-    size_t offset;          /* of the member in the program's struct */
-    const char *standard;   /* default as it would be written; NULL = must be given */
-    int64_t min, max;       /* INTEGER, DURATION (ms) and SIZE; both 0 = no limit */
+    size_t offset;              /* of the member in the program's struct */
+    const char *standard;       /* default as it would be written; NULL = must be given */
+    int64_t min, max;           /* INTEGER, DURATION (ms) and SIZE; both 0 = no limit */
     const char *const *choices; /* CHOICE, NULL-terminated */
-    const char *pattern;    /* STRING: POSIX extended expression the value must match, or NULL */
-    const char *remedy;     /* what to write instead, said with every mistake */
+    const char *pattern; /* STRING: POSIX extended expression the value must match, or NULL */
+    const char *remedy;  /* what to write instead, said with every mistake */
 };
 
 struct config_mistake {

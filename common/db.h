@@ -29,8 +29,8 @@ DEFINE_CLEANUP(struct db *, db_free);
  * else -EPROTO; 0 for OK, ROW and DONE. */
 int db_error(int sqlite_code);
 
-int db_begin(struct db *db);    /* BEGIN IMMEDIATE */
-int db_commit(struct db *db);   /* on failure the transaction is rolled back */
+int db_begin(struct db *db);     /* BEGIN IMMEDIATE */
+int db_commit(struct db *db);    /* on failure the transaction is rolled back */
 void db_rollback(struct db *db); /* harmless outside a transaction */
 /* Several statements without results. */
 int db_exec(struct db *db, const char *sql);
@@ -47,7 +47,8 @@ int db_run(sqlite3_stmt *statement);
 const char *db_text(sqlite3_stmt *statement, int column);
 
 /* Binds parameters 1, 2, … in the order of `types`: 'i' int64_t, 's' const char * (NULL binds
- * NULL), 'b' const void * and size_t. Text and blobs must stay valid until the statement is reset. */
+ * NULL), 'b' const void * and size_t. Text and blobs must stay valid until the statement is reset.
+ */
 int db_bind(sqlite3_stmt *statement, const char *types, ...);
 
 /* A new copy of a text column, or NULL for NULL; -ENOMEM. */

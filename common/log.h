@@ -18,11 +18,11 @@ void log_line(int priority, const char *format, ...) _printf_(2, 3);
  * GRANT=, SESSION=, OUTCOME=); `fields` is NULL-terminated, or NULL. */
 void log_fields(int priority, const char *const *fields, const char *format, ...) _printf_(3, 4);
 
-#define log_error(...)    log_line(LOG_ERR, __VA_ARGS__)
-#define log_warning(...)  log_line(LOG_WARNING, __VA_ARGS__)
-#define log_notice(...)   log_line(LOG_NOTICE, __VA_ARGS__)
-#define log_info(...)     log_line(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)    log_line(LOG_DEBUG, __VA_ARGS__)
+#define log_error(...)   log_line(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)  log_line(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)    log_line(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   log_line(LOG_DEBUG, __VA_ARGS__)
 
 /* Logs `...` followed by ": strerror" and returns the same negative errno. */
 int log_errno(int error, const char *format, ...) _printf_(2, 3);

@@ -16,7 +16,8 @@ int number_parse(const char *text, char ret_digits[NUMBER_DIGITS + 1]);
 /* The check digit ('0' to '9') of the first nine digits. */
 char number_check_digit(const char *nine_digits);
 
-/* Nine digits from `random` (uniform, by rejection upstream: 0 to 999,999,999) and the check digit. */
+/* Nine digits from `random` (uniform, by rejection upstream: 0 to 999,999,999) and the check digit.
+ */
 void number_make(uint32_t random, char ret_digits[NUMBER_DIGITS + 1]);
 
 /* Keyed BLAKE2b-128 of "number" ‖ ten digits under the branch's number key. */

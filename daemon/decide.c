@@ -169,8 +169,8 @@ static int decide_order(struct manager *manager, const struct order_record *reco
              record->order->display ? record->order->display : "");
     snprintf(answer->lang, sizeof(answer->lang), "%s",
              record->order->lang ? record->order->lang : "");
-    answer->outcome = order_may_open(record->order, record->placements, &question, &answer->at_ms,
-                                     &bank);
+    answer->outcome =
+        order_may_open(record->order, record->placements, &question, &answer->at_ms, &bank);
     if (bank)
         snprintf(answer->bank, sizeof(answer->bank), "%s", bank);
     if (answer->outcome == OUTCOME_OPENING) {

@@ -38,8 +38,7 @@ int door_book_view(struct manager *manager, uint32_t door, struct door_view *ret
     else if (manager->sensors[door - 1] == SENSOR_OPEN)
         view.state = DOOR_OPEN;
     else if (r > 0)
-        view.state =
-            view.content.state == PLACEMENT_UNCONFIRMED ? DOOR_UNCONFIRMED : DOOR_OCCUPIED;
+        view.state = view.content.state == PLACEMENT_UNCONFIRMED ? DOOR_UNCONFIRMED : DOOR_OCCUPIED;
     else
         view.state = DOOR_FREE;
     *ret_view = view;
@@ -147,9 +146,9 @@ int door_book_set_service(struct manager *manager, uint32_t door, const char *re
     r = change(manager, door, &trouble, NULL);
     if (r < 0)
         return r;
-    return audit_add(manager->store, reason ? "door_out_of_service" : "door_in_service",
-                     json_pack("{sI ss* ss}", "door", (json_int_t)door, "reason", reason, "actor",
-                               actor));
+    return audit_add(
+        manager->store, reason ? "door_out_of_service" : "door_in_service",
+        json_pack("{sI ss* ss}", "door", (json_int_t)door, "reason", reason, "actor", actor));
 }
 
 /* The parcel that was thought to be in the door, after a look: there, or not. */
@@ -171,8 +170,8 @@ static int resolve_content(struct manager *manager, uint32_t door, bool empty, c
     }
     if (content.state != PLACEMENT_UNCONFIRMED)
         return 0;
-    r = store_set_placement(manager->store, content.parcel, content.number, door,
-                            PLACEMENT_STOCKED, content.since_ms);
+    r = store_set_placement(manager->store, content.parcel, content.number, door, PLACEMENT_STOCKED,
+                            content.since_ms);
     if (r < 0)
         return r;
     return audit_add(manager->store, "stocked",

@@ -36,7 +36,8 @@ int door_book_set_faulty(struct manager *manager, uint32_t door, bool faulty);
 /* `reason` NULL = back into service. */
 int door_book_set_service(struct manager *manager, uint32_t door, const char *reason,
                           const char *actor);
-/* Staff have looked: ends jammed and unconfirmed. `empty`: what was thought to be in there is not. */
+/* Staff have looked: ends jammed and unconfirmed. `empty`: what was thought to be in there is not.
+ */
 int door_book_resolve(struct manager *manager, uint32_t door, bool empty, const char *actor);
 /* Opened without a grant: nobody knows what is still in there. */
 int door_book_tamper(struct manager *manager, uint32_t door);

@@ -31,7 +31,7 @@ struct uplink {
     int64_t poll_us;     /* monotonic: last fetch because of poll */
     int64_t applied_due; /* cursor to tell HQ once the batch is committed; 0 = none */
     uint64_t bad_signatures;
-    char detail[200];    /* why there is no connection, in words */
+    char detail[200]; /* why there is no connection, in words */
 };
 
 struct manager {
@@ -42,8 +42,8 @@ struct manager {
 
     struct store *store;
     struct session session;
-    enum sensor *sensors; /* by door number - 1 */
-    bool attached;        /* a kiosk has said where the doors stand, for this start of ours */
+    enum sensor *sensors;      /* by door number - 1 */
+    bool attached;             /* a kiosk has said where the doors stand, for this start of ours */
     uint64_t session_moved_us; /* CLOCK_BOOTTIME: when the session last changed */
     uint64_t started_us;       /* CLOCK_BOOTTIME */
 

@@ -36,10 +36,9 @@ static int order_collected(struct manager *manager, const char *number)
             return 0;
     snprintf(points_key, sizeof(points_key), "%s:%s", manager->config.branch, number);
     if (record->order->member_tag)
-        r = audit_add_personal(
-            manager->store, "collected",
-            json_pack("{ss ss}", "order", number, "points_key", points_key),
-            json_pack("{ss}", "member_tag", record->order->member_tag));
+        r = audit_add_personal(manager->store, "collected",
+                               json_pack("{ss ss}", "order", number, "points_key", points_key),
+                               json_pack("{ss}", "member_tag", record->order->member_tag));
     else
         r = audit_add(manager->store, "collected",
                       json_pack("{ss ss}", "order", number, "points_key", points_key));

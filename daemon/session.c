@@ -3,9 +3,8 @@
 #include <string.h>
 
 static const char *const kind_names[] = {
-    [SESSION_NONE] = "none",         [SESSION_COLLECTION] = "collection",
-    [SESSION_STAFF] = "staff",       [SESSION_STOCK] = "stock",
-    [SESSION_RETRIEVE] = "retrieve", [SESSION_INSPECT] = "inspect",
+    [SESSION_NONE] = "none",   [SESSION_COLLECTION] = "collection", [SESSION_STAFF] = "staff",
+    [SESSION_STOCK] = "stock", [SESSION_RETRIEVE] = "retrieve",     [SESSION_INSPECT] = "inspect",
 };
 
 static const char *const state_names[] = {

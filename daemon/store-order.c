@@ -264,8 +264,8 @@ static int erase_events(struct store *store, const char *number)
 
 static int erase_one(struct store *store, struct order_record *record)
 {
-    static const char *const personal[] = {"display",  "lang",         "member_tag", "departure",
-                                           "campaign", "number_digest"};
+    static const char *const personal[] = {"display",   "lang",     "member_tag",
+                                           "departure", "campaign", "number_digest"};
     _cleanup_free_ char *text = NULL;
     sqlite3_stmt *erase = store->statements[ORDER_ERASE];
     json_t *parcel;
@@ -275,8 +275,7 @@ static int erase_one(struct store *store, struct order_record *record)
     for (i = 0; i < ELEMENTSOF(personal); i++)
         json_object_set_new(record->document, personal[i], json_null());
     json_object_set_new(json_object_get(record->document, "code"), "secret", json_null());
-    json_array_foreach(json_object_get(record->document, "parcels"), i, parcel)
-    {
+    json_array_foreach (json_object_get(record->document, "parcels"), i, parcel) {
         json_object_set_new(parcel, "personalisation", json_null());
         json_object_set_new(parcel, "items", json_array());
     }

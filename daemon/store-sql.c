@@ -70,10 +70,9 @@ const char *const store_sql[STORE_STATEMENTS] = {
     [ORDER_BY_HANDLE] = ORDER_COLUMNS "WHERE o.handle = ?1",
     [ORDER_BY_DIGEST] = ORDER_COLUMNS "WHERE o.number_digest = ?1 AND EXISTS"
                                       " (SELECT 1 FROM placements p WHERE p.number = o.number)",
-    [ORDER_BY_PARCEL] =
-        ORDER_COLUMNS "JOIN parcels p ON p.order_id = o.id WHERE p.parcel = ?1"
-                      " UNION ALL " ORDER_COLUMNS
-                      "JOIN parcels p ON p.order_id = o.id WHERE p.barcode = ?1 LIMIT 1",
+    [ORDER_BY_PARCEL] = ORDER_COLUMNS
+    "JOIN parcels p ON p.order_id = o.id WHERE p.parcel = ?1"
+    " UNION ALL " ORDER_COLUMNS "JOIN parcels p ON p.order_id = o.id WHERE p.barcode = ?1 LIMIT 1",
     [ORDER_LIST] = ORDER_COLUMNS
     "WHERE (?1 IS NULL OR o.number LIKE '%' || ?1 || '%' OR EXISTS (SELECT 1 FROM parcels p"
     " WHERE p.order_id = o.id AND p.parcel LIKE '%' || ?1 || '%')) AND (?2 = 0 OR EXISTS"

@@ -11,9 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GRANT_VALID_US  (UINT64_C(10) * 1000 * 1000)  /* design, promise 2 */
-#define RESULT_SHOWN_US (UINT64_C(20) * 1000 * 1000)  /* then a result ends by itself */
-#define RESUME_WITHIN_US (UINT64_C(120) * 1000 * 1000) /* a session older than this is not resumed */
+#define GRANT_VALID_US  (UINT64_C(10) * 1000 * 1000) /* design, promise 2 */
+#define RESULT_SHOWN_US (UINT64_C(20) * 1000 * 1000) /* then a result ends by itself */
+#define RESUME_WITHIN_US                                                                           \
+    (UINT64_C(120) * 1000 * 1000) /* a session older than this is not resumed */
 
 /* One change of the session that is being written: nothing of it counts before the commit. */
 struct turn {
@@ -83,10 +84,9 @@ static int write_grant(struct manager *manager, struct turn *turn)
     session->grant = grant->id;
     return audit_add(manager->store, "granted",
                      json_pack("{sI sI sI ss ss ss* ss*}", "grant", (json_int_t)grant->id,
-                               "session", (json_int_t)session->id, "door",
-                               (json_int_t)grant->door, "purpose",
-                               grant_purpose_name(grant->purpose), "actor", grant->actor, "order",
-                               *grant->number ? grant->number : NULL, "parcel",
+                               "session", (json_int_t)session->id, "door", (json_int_t)grant->door,
+                               "purpose", grant_purpose_name(grant->purpose), "actor", grant->actor,
+                               "order", *grant->number ? grant->number : NULL, "parcel",
                                *grant->parcel ? grant->parcel : NULL));
 }
 
@@ -638,7 +638,8 @@ int visit_restore(struct manager *manager)
     if (r < 0)
         return r;
     log_notice("session %" PRIu64 " (%s) is taken up again in state %s", row.id,
-               session_kind_name(manager->session.kind), session_state_name(manager->session.state));
+               session_kind_name(manager->session.kind),
+               session_state_name(manager->session.state));
     /* A door that had closed, or a grant that had failed, is behind us. */
     if (manager->session.kind == SESSION_COLLECTION && n > 0 &&
         grants[n - 1].outcome != GRANT_OUT &&
@@ -674,7 +675,8 @@ static uint64_t patience_us(const struct manager *manager)
 void visit_tick(struct manager *manager)
 {
     struct grant grants[ORDER_PARCELS_MAX];
-    uint64_t now_us = clock_boot_us(), slack_us = (uint64_t)manager->config.report_timeout_ms * 1000;
+    uint64_t now_us = clock_boot_us(),
+             slack_us = (uint64_t)manager->config.report_timeout_ms * 1000;
     int n = store_grants_out(manager->store, grants, ELEMENTSOF(grants));
 
     for (int i = 0; i < n; i++) {
@@ -686,7 +688,7 @@ void visit_tick(struct manager *manager)
             continue;
         r = judge(manager, &grants[i],
                   manager->sensors[grants[i].door - 1] == SENSOR_OPEN ? GRANT_OPENED
-                                                                     : GRANT_UNKNOWN);
+                                                                      : GRANT_UNKNOWN);
         if (r < 0)
             manager_store_failed(manager, r, "judging a grant");
     }
