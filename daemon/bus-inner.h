@@ -11,4 +11,3 @@ int bus_get_order(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_list_doors(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_list_events(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error);
-

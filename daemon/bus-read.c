@@ -55,8 +55,7 @@ static int append_order(void *userdata, const struct order_record *record)
 {
     struct listing *listing = userdata;
     const struct order *order = record->order;
-    const char *state =
-        order_state_name(order_state(order, record->placements, listing->now_ms));
+    const char *state = order_state_name(order_state(order, record->placements, listing->now_ms));
     uint32_t stocked = 0, collected = 0;
     int r;
 
@@ -153,10 +152,10 @@ int bus_get_order(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r == 0)
         return sd_bus_error_setf(error, "io.pickupd.Error.NotFound",
                                  "There is no order %s at this bank.", number);
-    answer = json_pack("{sO ss so sb}", "document", record->document, "state",
-                       order_state_name(order_state(record->order, record->placements,
-                                                    manager_now_ms(manager))),
-                       "placements", placements_json(record), "orphan", (int)record->orphan);
+    answer = json_pack(
+        "{sO ss so sb}", "document", record->document, "state",
+        order_state_name(order_state(record->order, record->placements, manager_now_ms(manager))),
+        "placements", placements_json(record), "orphan", (int)record->orphan);
     text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
     return text ? sd_bus_reply_method_return(m, "s", text) : -ENOMEM;

@@ -156,12 +156,11 @@ static int method_attach(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r < 0)
         return reply_done(m, manager, r, error);
     uplink_send(manager);
-    return sd_bus_reply_method_return(m, "a{sv}", 7, "bank", "s", config->name, "branch", "q",
-                                      (uint16_t)config->branch_number, "boot", "s", manager->boot,
-                                      "doors", "u", (uint32_t)manager->doors.n, "open_timeout_ms",
-                                      "x", config->open_timeout_ms, "close_timeout_ms", "x",
-                                      config->close_timeout_ms, "pulses", "u",
-                                      (uint32_t)config->pulses);
+    return sd_bus_reply_method_return(
+        m, "a{sv}", 7, "bank", "s", config->name, "branch", "q", (uint16_t)config->branch_number,
+        "boot", "s", manager->boot, "doors", "u", (uint32_t)manager->doors.n, "open_timeout_ms",
+        "x", config->open_timeout_ms, "close_timeout_ms", "x", config->close_timeout_ms, "pulses",
+        "u", (uint32_t)config->pulses);
 }
 
 static int method_present(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -239,8 +238,7 @@ static int method_dispute(sd_bus_message *m, void *userdata, sd_bus_error *error
     r = store_begin(manager->store);
     if (r == 0)
         r = audit_add(manager->store, "dispute",
-                      json_pack("{ss ss%}", "order", order, "what", what,
-                                strnlen(what, 500)));
+                      json_pack("{ss ss%}", "order", order, "what", what, strnlen(what, 500)));
     return reply_done(m, manager, finish(manager, r), error);
 }
 
@@ -418,8 +416,8 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
     if (strcmp(property, "Ready") == 0)
         return sd_bus_message_append(reply, "b", 1);
     if (strcmp(property, "Online") == 0)
-        return sd_bus_message_append(
-            reply, "b", manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED);
+        return sd_bus_message_append(reply, "b",
+                                     manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED);
     if (strcmp(property, "ClockTrusted") == 0)
         return sd_bus_message_append(reply, "b", (int)manager->clock_trusted);
     (void)door_book_count(manager, &n_free, &faults);

@@ -249,8 +249,8 @@ void feed_down_page(struct manager *manager, const char *json, size_t n)
         undo(manager, r);
         return;
     }
-    if (manager->batch_rows >= BATCH_ROWS || (store_in_batch(manager->store) &&
-                                              clock_boot_us() - manager->batch_begun_us > BATCH_US))
+    if (manager->batch_rows >= BATCH_ROWS ||
+        (store_in_batch(manager->store) && clock_boot_us() - manager->batch_begun_us > BATCH_US))
         (void)feed_down_commit(manager);
     feed_down_fetch(manager, false);
 }

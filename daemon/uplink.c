@@ -27,15 +27,14 @@ static json_t *status(struct manager *manager)
     unsigned n_free = 0, faults = 0;
 
     (void)door_book_count(manager, &n_free, &faults);
-    return json_pack("{sb ss ss ss* sI ss sI sI sI si si s{sI sb}}", "online", 1, "version",
-                     PICKUP_VERSION, "boot", manager->boot, "feed",
-                     *manager->feed.id ? manager->feed.id : NULL, "cursor",
-                     (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
-                     (json_int_t)(store_last_event(manager->store) - manager->uplink.acked),
-                     "last_event", (json_int_t)store_last_event(manager->store), "doors",
-                     (json_int_t)manager->doors.n, "free_doors", (int)n_free, "faults", (int)faults,
-                     "clock", "now", (json_int_t)clock_now_ms(), "trusted",
-                     (int)manager->clock_trusted);
+    return json_pack(
+        "{sb ss ss ss* sI ss sI sI sI si si s{sI sb}}", "online", 1, "version", PICKUP_VERSION,
+        "boot", manager->boot, "feed", *manager->feed.id ? manager->feed.id : NULL, "cursor",
+        (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
+        (json_int_t)(store_last_event(manager->store) - manager->uplink.acked), "last_event",
+        (json_int_t)store_last_event(manager->store), "doors", (json_int_t)manager->doors.n,
+        "free_doors", (int)n_free, "faults", (int)faults, "clock", "now",
+        (json_int_t)clock_now_ms(), "trusted", (int)manager->clock_trusted);
 }
 
 static void send_status(struct manager *manager)
@@ -58,8 +57,8 @@ static int send_some(struct manager *manager)
     _cleanup_free_ char *text = NULL;
     char topic[WIRE_TOPIC_MAX];
     size_t n;
-    int r = audit_list(manager->store, uplink->sent, EVENTS_MAX, WIRE_PAYLOAD_MAX - ENVELOPE,
-                       &events);
+    int r =
+        audit_list(manager->store, uplink->sent, EVENTS_MAX, WIRE_PAYLOAD_MAX - ENVELOPE, &events);
 
     if (r < 0)
         return r;
