@@ -4,6 +4,8 @@
 #include "common/event.h"
 #include "daemon/store.h"
 
+#include <sodium.h>
+
 enum store_statement {
     META_GET,
     META_SET,

@@ -1,0 +1,241 @@
+/* The reading methods of the bus. */
+#include "daemon/bus-inner.h"
+
+#include "daemon/audit.h"
+#include "daemon/door-book.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LIMIT_STANDARD 100
+#define LIMIT_MAX      1000
+#define SCAN_MAX       20000 /* orders looked at for one list: a customer waits meanwhile */
+
+struct filter {
+    const char *state, *text;
+    uint32_t limit, offset;
+};
+
+static int read_filter(sd_bus_message *m, struct filter *ret)
+{
+    const char *key;
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    ret->limit = LIMIT_STANDARD;
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        r = sd_bus_message_read(m, "s", &key);
+        if (r < 0)
+            return r;
+        if (strcmp(key, "state") == 0)
+            r = sd_bus_message_read(m, "v", "s", &ret->state);
+        else if (strcmp(key, "text") == 0)
+            r = sd_bus_message_read(m, "v", "s", &ret->text);
+        else if (strcmp(key, "limit") == 0)
+            r = sd_bus_message_read(m, "v", "u", &ret->limit);
+        else if (strcmp(key, "offset") == 0)
+            r = sd_bus_message_read(m, "v", "u", &ret->offset);
+        else
+            return -EINVAL;
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    if (ret->limit > LIMIT_MAX)
+        ret->limit = LIMIT_MAX;
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+struct listing {
+    sd_bus_message *reply;
+    struct filter filter;
+    int64_t now_ms;
+    uint32_t matched;
+};
+
+static int append_order(void *userdata, const struct order_record *record)
+{
+    struct listing *listing = userdata;
+    const struct order *order = record->order;
+    const char *state = order_state_name(order_state(order, record->placements, listing->now_ms));
+    uint32_t stocked = 0, collected = 0;
+    int r;
+
+    if (listing->filter.state && *listing->filter.state &&
+        strcmp(state, listing->filter.state) != 0)
+        return 0;
+    if (listing->matched++ < listing->filter.offset)
+        return 0;
+    for (size_t i = 0; i < order->n_parcels; i++) {
+        enum placement_state where = record->placements[i].state;
+
+        stocked += where == PLACEMENT_STOCKED || where == PLACEMENT_UNCONFIRMED;
+        collected += where == PLACEMENT_COLLECTED;
+    }
+    r = sd_bus_message_append(listing->reply, "(sssuuuxx)", order->id, state,
+                              order->display ? order->display : "", (uint32_t)order->n_parcels,
+                              stocked, collected, order->ready_from, order->pickup_until);
+    if (r < 0)
+        return r;
+    return listing->matched >= listing->filter.offset + listing->filter.limit;
+}
+
+/* States that an order reaches only through a door. */
+static bool needs_placement(const char *state)
+{
+    static const char *const states[] = {"ready", "partly_stocked", "collecting", "collected"};
+
+    for (size_t i = 0; state && i < ELEMENTSOF(states); i++)
+        if (strcmp(states[i], state) == 0)
+            return true;
+    return false;
+}
+
+int bus_list_orders(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct manager *manager = userdata;
+    struct listing listing = {.now_ms = manager_now_ms(manager)};
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = read_filter(m, &listing.filter);
+
+    if (r < 0)
+        return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "filter may have state s, text s, limit u, offset u");
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(sssuuuxx)");
+    listing.reply = reply;
+    if (r >= 0)
+        r = store_each_order(manager->store, listing.filter.text,
+                             needs_placement(listing.filter.state), SCAN_MAX, 0, append_order,
+                             &listing);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "t", (uint64_t)store_order_count(manager->store));
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static json_t *placements_json(const struct order_record *record)
+{
+    static const char *const names[] = {
+        [PLACEMENT_NONE] = "none",
+        [PLACEMENT_STOCKED] = "stocked",
+        [PLACEMENT_UNCONFIRMED] = "unconfirmed",
+        [PLACEMENT_COLLECTED] = "collected",
+    };
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < record->order->n_parcels; i++) {
+        const struct placement *placement = &record->placements[i];
+
+        if (placement->state != PLACEMENT_NONE)
+            json_array_append_new(
+                list, json_pack("{ss ss sI sI}", "parcel", record->order->parcels[i].id, "state",
+                                names[placement->state], "door", (json_int_t)placement->door,
+                                "since", (json_int_t)placement->since_ms));
+    }
+    return list;
+}
+
+int bus_get_order(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    _cleanup_(order_record_freep) struct order_record *record = NULL;
+    struct manager *manager = userdata;
+    _cleanup_free_ char *text = NULL;
+    const char *number;
+    json_t *answer;
+    int r = sd_bus_message_read(m, "s", &number);
+
+    if (r >= 0)
+        r = store_find_order(manager->store, number, &record);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return sd_bus_error_setf(error, "io.pickupd.Error.NotFound",
+                                 "There is no order %s at this bank.", number);
+    answer = json_pack(
+        "{sO ss so sb}", "document", record->document, "state",
+        order_state_name(order_state(record->order, record->placements, manager_now_ms(manager))),
+        "placements", placements_json(record), "orphan", (int)record->orphan);
+    text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+    json_decref(answer);
+    return text ? sd_bus_reply_method_return(m, "s", text) : -ENOMEM;
+}
+
+int bus_list_doors(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct manager *manager = userdata;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(m, &reply);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(usbsssxs)");
+    for (size_t i = 0; r >= 0 && i < manager->doors.n; i++) {
+        const struct door *door = &manager->doors.items[i];
+        struct door_view view;
+
+        r = door_book_view(manager, door->number, &view);
+        if (r >= 0)
+            r = sd_bus_message_append(
+                reply, "(usbsssxs)", door->number, parcel_size_name(door->size), (int)door->low,
+                door_state_name(view.state), view.content.parcel, view.content.number,
+                *view.content.parcel ? view.content.since_ms : view.trouble.since_ms,
+                view.trouble.reason);
+    }
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int bus_list_events(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct manager *manager = userdata;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    json_t *events = NULL;
+    const json_t *event;
+    uint64_t after;
+    uint32_t limit;
+    size_t i;
+    int r = sd_bus_message_read(m, "tu", &after, &limit);
+
+    if (r >= 0)
+        r = audit_list(manager->store, (int64_t)after, limit > LIMIT_MAX ? LIMIT_MAX : limit,
+                       1 << 20, &events);
+    if (r >= 0)
+        r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "s");
+    json_array_foreach (events, i, event) {
+        _cleanup_free_ char *text = json_dumps(event, JSON_COMPACT);
+
+        if (r >= 0)
+            r = text ? sd_bus_message_append(reply, "s", text) : -ENOMEM;
+    }
+    json_decref(events);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct manager *manager = userdata;
+    const struct uplink *uplink = &manager->uplink;
+    uint64_t last = (uint64_t)store_last_event(manager->store);
+    unsigned n_free = 0, faults = 0;
+    int online = manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED;
+    int r = door_book_count(manager, &n_free, &faults);
+
+    (void)manager_now_ms(manager);
+    if (r < 0)
+        return r;
+    return sd_bus_reply_method_return(
+        m, "a{sv}", 19, "bank", "s", manager->config.name, "branch", "s", manager->config.branch,
+        "version", "s", PICKUP_VERSION, "boot", "s", manager->boot, "ready", "b", 1, "kiosk", "b",
+        (int)manager->attached, "online", "b", online, "connection", "s", uplink->detail, "feed",
+        "s", manager->feed.id, "cursor", "x", manager->feed.cursor, "outbox", "t",
+        last - (uint64_t)uplink->acked, "log", "s", store_log(manager->store), "last_event", "t",
+        last, "orders", "t", (uint64_t)store_order_count(manager->store), "doors", "u",
+        (uint32_t)manager->doors.n, "free_doors", "u", n_free, "faults", "u", faults,
+        "clock_trusted", "b", (int)manager->clock_trusted, "clock_floor", "x",
+        manager->trust.floor_ms);
+}

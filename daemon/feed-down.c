@@ -1,0 +1,299 @@
+#include "daemon/feed-down.h"
+
+#include "common/log.h"
+#include "common/wire.h"
+#include "daemon/audit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BATCH_ROWS 8192
+#define BATCH_US   50000
+
+int feed_down_restore(struct manager *manager)
+{
+    _cleanup_free_ char *id = NULL;
+    int64_t cursor = 0;
+    int r = store_get_text(manager->store, "feed", &id);
+
+    if (r >= 0)
+        r = store_get_integer(manager->store, "cursor", &cursor);
+    if (r < 0)
+        return r;
+    feed_reset(&manager->feed, id ? id : "");
+    manager->feed.cursor = manager->feed.seen = cursor;
+    return 0;
+}
+
+static int reject(struct manager *manager, const json_t *document, const char *reason)
+{
+    const char *order = json_string_value(json_object_get(document, "order"));
+    const char *kind = json_string_value(json_object_get(document, "kind"));
+    json_t *rev = json_object_get(document, "rev"), *seq = json_object_get(document, "seq");
+
+    log_warning("document %s was rejected: %s", order ? order : kind ? kind : "?", reason);
+    return audit_add(manager->store, "document_rejected",
+                     json_pack("{ss* ss* sI sI ss}", "order", order, "document",
+                               order ? NULL : kind, "rev", json_integer_value(rev), "seq",
+                               json_integer_value(seq), "reason", reason));
+}
+
+/* A board that was wiped or replaced learns from HQ where its parcels lie; staff then look. */
+static int rebuild(struct manager *manager, const char *number, const json_t *parcel)
+{
+    const char *id = json_string_value(json_object_get(parcel, "parcel"));
+    const json_t *placed = json_object_get(parcel, "placed");
+    const json_t *collected = json_object_get(parcel, "collected");
+    const json_t *known = json_is_object(collected) ? collected : placed;
+    const char *bank = json_string_value(json_object_get(known, "bank"));
+    const char *log = json_string_value(json_object_get(placed, "log"));
+    json_int_t door = json_integer_value(json_object_get(placed, "door"));
+    struct placement placement;
+    int r;
+
+    if (!id || !bank || strcmp(bank, manager->config.name) != 0)
+        return 0;
+    if (known == placed && (!log || strcmp(log, store_log(manager->store)) == 0 || door < 1 ||
+                            door > (json_int_t)manager->doors.n))
+        return 0;
+    r = store_get_placement(manager->store, id, &placement);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    return store_set_placement(manager->store, id, number, (uint32_t)door,
+                               known == placed ? PLACEMENT_UNCONFIRMED : PLACEMENT_COLLECTED,
+                               clock_now_ms());
+}
+
+static int apply_order(struct manager *manager, const json_t *document)
+{
+    _cleanup_(order_freep) struct order *order = NULL;
+    _cleanup_free_ char *reason = NULL;
+    int64_t seq = json_integer_value(json_object_get(document, "seq"));
+    const char *number = json_string_value(json_object_get(document, "order"));
+    const char *status = json_string_value(json_object_get(document, "status"));
+    const char *branch = json_string_value(json_object_get(document, "branch"));
+    const json_t *parcel;
+    size_t i;
+    int r;
+
+    if (number && status && strcmp(status, "moved") == 0) {
+        int64_t rev = json_integer_value(json_object_get(document, "rev"));
+
+        if (rev < 1)
+            return reject(manager, document, "rev must be an integer above 0");
+        return store_put_moved(manager->store, number, rev, seq, clock_now_ms());
+    }
+    r = order_parse(document, manager->config.name, &order, &reason);
+    if (r == -EBADMSG)
+        return reject(manager, document, reason);
+    if (r < 0)
+        return r;
+    if (!branch || strcmp(branch, manager->config.branch) != 0)
+        return reject(manager, document, "branch is not the branch of this bank");
+    r = store_put_order(manager->store, order, document, seq, clock_now_ms());
+    if (r == -EEXIST)
+        return reject(manager, document, "its handle or a parcel belongs to another order");
+    if (r <= 0)
+        return r;
+    json_array_foreach (json_object_get(document, "parcels"), i, parcel) {
+        r = rebuild(manager, order->id, parcel);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* The member that names a document of this kind, NULL = a kind that this version does not know. */
+static const char *name_of(const char *kind)
+{
+    static const char *const kinds[] = {"staff", "key", "policy", "recall"};
+
+    for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
+        if (strcmp(kind, kinds[i]) == 0)
+            return kinds[i];
+    return NULL;
+}
+
+static int apply_other(struct manager *manager, const char *kind, const json_t *document)
+{
+    const char *member = name_of(kind), *name;
+    const json_t *value;
+    json_int_t rev = json_integer_value(json_object_get(document, "rev"));
+    char number[24];
+    int r;
+
+    if (!member)
+        return reject(manager, document, "this version does not know its kind");
+    value = json_object_get(document, member);
+    name = json_string_value(value);
+    if (json_is_integer(value)) {
+        snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        name = number;
+    }
+    if (!name || rev < 1)
+        return reject(manager, document, "its name or rev is missing");
+    r = store_put_document(manager->store, kind, name, rev, document);
+    if (r > 0 && strcmp(kind, "key") == 0)
+        r = manager_load_keys(manager);
+    return r < 0 ? r : 0;
+}
+
+static int apply(struct manager *manager, const json_t *document)
+{
+    const json_t *kind = json_object_get(document, "kind");
+
+    if (!json_is_object(document))
+        return reject(manager, document, "it is not an object");
+    if (!kind || (json_is_string(kind) && strcmp(json_string_value(kind), "order") == 0))
+        return apply_order(manager, document);
+    if (!json_is_string(kind))
+        return reject(manager, document, "kind must be a string");
+    return apply_other(manager, json_string_value(kind), document);
+}
+
+/* Everything since the last commit is undone; HQ is asked for it again. */
+static void undo(struct manager *manager, int r)
+{
+    store_rollback(manager->store);
+    manager->batch_rows = 0;
+    manager->uplink.applied_due = 0;
+    (void)feed_down_restore(manager);
+    (void)manager_load_keys(manager);
+    manager_store_failed(manager, r, "applying the feed");
+}
+
+static int begin_batch(struct manager *manager)
+{
+    int r = store_batch_begin(manager->store);
+
+    if (r > 0) {
+        manager->batch_begun_us = clock_boot_us();
+        manager->batch_rows = 0;
+    }
+    return r < 0 ? r : 0;
+}
+
+static int change_feed(struct manager *manager, const char *id)
+{
+    int r = begin_batch(manager);
+
+    if (r == 0)
+        r = store_new_generation(manager->store);
+    if (r == 0)
+        r = store_set_text(manager->store, "feed", id);
+    if (r == 0)
+        r = store_set_integer(manager->store, "cursor", 0);
+    if (r == 0 && *manager->feed.id)
+        r = audit_add(manager->store, "feed_changed",
+                      json_pack("{ss ss}", "from", manager->feed.id, "to", id));
+    if (r < 0)
+        return r;
+    log_notice("HQ has a new feed, %s: fetching it from the start", id);
+    feed_reset(&manager->feed, id);
+    return 0;
+}
+
+static int apply_page(struct manager *manager, const struct wire_orders *message,
+                      const struct feed_page *page)
+{
+    const json_t *document;
+    size_t i;
+    int r = begin_batch(manager);
+
+    if (r < 0)
+        return r;
+    json_array_foreach (message->orders, i, document) {
+        r = apply(manager, document);
+        if (r < 0)
+            return r;
+        manager->batch_rows++;
+    }
+    r = store_set_integer(manager->store, "cursor", page->seq);
+    if (r < 0)
+        return r;
+    feed_applied(&manager->feed, page, (int64_t)(clock_boot_us() / 1000));
+    manager->uplink.applied_due = page->seq;
+    return 0;
+}
+
+void feed_down_page(struct manager *manager, const char *json, size_t n)
+{
+    _cleanup_(wire_orders_done) struct wire_orders message = {};
+    _cleanup_free_ char *reason = NULL;
+    struct feed_page page;
+    enum feed_verdict verdict;
+    int r = wire_orders_read(json, n, &message, &reason);
+
+    if (r < 0) {
+        log_warning("a page of the feed cannot be read: %s", reason ? reason : strerror(-r));
+        return;
+    }
+    page = (struct feed_page){
+        .feed = message.feed,
+        .prev = message.prev,
+        .seq = message.seq,
+        .end = message.end,
+        .more = message.more,
+        .empty = json_array_size(message.orders) == 0,
+    };
+    verdict = feed_judge(&manager->feed, &page);
+    if (verdict == FEED_NEW_FEED) {
+        r = change_feed(manager, message.feed);
+        verdict = r == 0 ? feed_judge(&manager->feed, &page) : verdict;
+    }
+    if (r == 0 && verdict == FEED_APPLY)
+        r = apply_page(manager, &message, &page);
+    if (r < 0) {
+        undo(manager, r);
+        return;
+    }
+    if (manager->batch_rows >= BATCH_ROWS ||
+        (store_in_batch(manager->store) && clock_boot_us() - manager->batch_begun_us > BATCH_US))
+        (void)feed_down_commit(manager);
+    feed_down_fetch(manager, false);
+}
+
+int feed_down_commit(struct manager *manager)
+{
+    int r = store_batch_end(manager->store);
+
+    if (r < 0) {
+        undo(manager, r);
+        return r;
+    }
+    if (manager->uplink.applied_due)
+        feed_down_tell_applied(manager);
+    return 0;
+}
+
+void feed_down_tell_applied(struct manager *manager)
+{
+    struct wire_applied message = {.through = manager->feed.cursor};
+    _cleanup_free_ char *text = NULL;
+    char topic[WIRE_TOPIC_MAX];
+
+    memcpy(message.feed, manager->feed.id, sizeof(message.feed));
+    text = wire_applied_write(&message);
+    wire_topic(WIRE_UP_APPLIED, manager->config.name, topic);
+    if (text && mqtt_publish(manager->mqtt, topic, text, strlen(text), false) == 0)
+        manager->uplink.applied_due = 0;
+}
+
+void feed_down_fetch(struct manager *manager, bool poll)
+{
+    struct wire_fetch message = {.max_bytes = manager->config.fetch_bytes};
+    int64_t now_ms = (int64_t)(clock_boot_us() / 1000);
+    _cleanup_free_ char *text = NULL;
+    char topic[WIRE_TOPIC_MAX];
+
+    if (mqtt_state(manager->mqtt) != MQTT_CONNECTED ||
+        !feed_wants_fetch(&manager->feed, now_ms, manager->config.resend_ms, poll, &message.after))
+        return;
+    memcpy(message.feed, manager->feed.id, sizeof(message.feed));
+    text = wire_fetch_write(&message);
+    wire_topic(WIRE_UP_FETCH, manager->config.name, topic);
+    if (text && mqtt_publish(manager->mqtt, topic, text, strlen(text), false) == 0)
+        feed_fetch_sent(&manager->feed, message.after, now_ms);
+}

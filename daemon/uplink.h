@@ -1,0 +1,10 @@
+/* The connection to HQ: routes what comes down, sends events and status up (docs/protocol.md). */
+#pragma once
+
+#include "daemon/manager.h"
+
+int uplink_start(struct manager *manager);
+/* Sends events that HQ has not acknowledged, a few messages in flight. */
+void uplink_send(struct manager *manager);
+/* What is due by time: resending, status, polling. */
+void uplink_tick(struct manager *manager);
