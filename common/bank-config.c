@@ -105,6 +105,8 @@ int bank_config_load(const char *path, struct bank_config *ret_config,
     if (ret_config->user && ret_config->name && !*ret_config->user) {
         free(ret_config->user);
         ret_config->user = strdup(ret_config->name);
+        if (!ret_config->user)
+            return -ENOMEM;
     }
     char **files[] = {&ret_config->doors_file, &ret_config->ca_file};
     char **credentials[] = {&ret_config->password_file, &ret_config->certificate_file,
