@@ -80,14 +80,14 @@ static int check(const char *path, const struct bank_config *config,
     if (config->backoff_min_ms > config->backoff_max_ms)
         r = config_mistake_add(mistakes, path, 0,
                                "[hq] backoff_min is longer than backoff_max. Make it shorter.");
-    if (r >= 0 && given(config->certificate_file) && !given(config->key_file))
+    if (r != -ENOMEM && given(config->certificate_file) && !given(config->key_file))
         r = config_mistake_add(mistakes, path, 0,
                                "[hq] certificate_file is given without key_file. Give both.");
-    if (r >= 0 && given(config->certificate_file) && !given(config->ca_file))
+    if (r != -ENOMEM && given(config->certificate_file) && !given(config->ca_file))
         r = config_mistake_add(mistakes, path, 0,
                                "[hq] certificate_file is given without ca_file, so the broker "
                                "could be anybody. Give the CA's certificate.");
-    return r < 0 ? r : 0;
+    return r == -ENOMEM ? r : 0;
 }
 
 int bank_config_load(const char *path, struct bank_config *ret_config,

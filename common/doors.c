@@ -202,7 +202,7 @@ static int check_wiring(const char *path, const struct reading *reading, size_t 
         if (same_line(&a->door.lock, &a->door.sensor) &&
             config_mistake_add(mistakes, path, a->line,
                                "Door %u has one line as lock and as sensor. Give it two.",
-                               a->door.number) < 0)
+                               a->door.number) == -ENOMEM)
             return -ENOMEM;
         for (size_t k = 0; k < i; k++) {
             const struct draft *b = &reading->drafts[k];
@@ -211,7 +211,8 @@ static int check_wiring(const char *path, const struct reading *reading, size_t 
             if ((locks || same_line(&a->door.sensor, &b->door.sensor)) &&
                 config_mistake_add(mistakes, path, a->line,
                                    "Doors %u and %u have the same %s line. Give each its own.",
-                                   b->door.number, a->door.number, locks ? "lock" : "sensor") < 0)
+                                   b->door.number, a->door.number,
+                                   locks ? "lock" : "sensor") == -ENOMEM)
                 return -ENOMEM;
         }
     }
@@ -233,7 +234,7 @@ static int check_numbers(const char *path, const struct reading *reading, size_t
             config_mistake_add(mistakes, path, 0,
                                "Door %zu is missing, although there is a door %zu. Number the "
                                "doors from 1 without gaps.",
-                               i + 1, n) < 0)
+                               i + 1, n) == -ENOMEM)
             return -ENOMEM;
     *ret_n = n;
     return 0;
