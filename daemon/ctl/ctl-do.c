@@ -74,8 +74,7 @@ static int wait_for_end(struct ctl *ctl, json_int_t session)
         bool going_on = json_integer_value(json_array_get(values, 0)) == session;
 
         if (going_on)
-            failed = (int)json_integer_value(
-                json_object_get(json_array_get(values, 2), "failed"));
+            failed = (int)json_integer_value(json_object_get(json_array_get(values, 2), "failed"));
         json_decref(values);
         if (!values)
             return -1;
@@ -118,8 +117,7 @@ int ctl_stock(struct ctl *ctl, int argc, char **argv)
     values = ctl_call_json(ctl, &code, "Stock", "su", argv[0], door);
     session = json_integer_value(json_array_get(values, 1));
     /* The label may have been a barcode: the daemon names the parcel. */
-    const char *named =
-        json_string_value(json_object_get(json_array_get(values, 2), "parcel"));
+    const char *named = json_string_value(json_object_get(json_array_get(values, 2), "parcel"));
 
     snprintf(parcel, sizeof(parcel), "%s", named ? named : argv[0]);
     code = print_answer(ctl, values, code);
@@ -129,8 +127,9 @@ int ctl_stock(struct ctl *ctl, int argc, char **argv)
         return CTL_UNREACHABLE;
     if (is_stocked(ctl, parcel))
         return CTL_DONE;
-    fprintf(stderr, "pickupctl: %s was not stocked: its door did not open, or was not closed. See "
-                    "pickupctl doors.\n",
+    fprintf(stderr,
+            "pickupctl: %s was not stocked: its door did not open, or was not closed. See "
+            "pickupctl doors.\n",
             parcel);
     return CTL_REFUSED;
 }
@@ -158,10 +157,9 @@ static int list_retrievable(struct ctl *ctl)
         state = json_string_value(json_object_get(order, "state"));
         for (size_t k = 0; state && k < ELEMENTSOF(states); k++)
             if (strcmp(state, states[k]) == 0)
-                json_array_append_new(rows, json_pack("{sO sO ss ss}", "door",
-                                                      json_array_get(row, 0), "parcel",
-                                                      json_array_get(row, 4), "order", number,
-                                                      "state", state));
+                json_array_append_new(
+                    rows, json_pack("{sO sO ss ss}", "door", json_array_get(row, 0), "parcel",
+                                    json_array_get(row, 4), "order", number, "state", state));
         json_decref(order);
         json_decref(found);
     }
@@ -217,8 +215,9 @@ int ctl_door(struct ctl *ctl, int argc, char **argv)
     if (!parse_door(argv[0], &door))
         return CTL_USAGE;
     if (!in_service && strcmp(argv[1], "out-of-service") != 0) {
-        fprintf(stderr, "pickupctl: write 'out-of-service --reason=TEXT' or 'in-service', not "
-                        "'%s'.\n",
+        fprintf(stderr,
+                "pickupctl: write 'out-of-service --reason=TEXT' or 'in-service', not "
+                "'%s'.\n",
                 argv[1]);
         return CTL_USAGE;
     }

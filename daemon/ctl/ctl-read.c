@@ -81,15 +81,16 @@ static json_t *list(struct ctl *ctl, json_t *values, const char *const *keys)
 
 int ctl_orders(struct ctl *ctl, int argc, char **argv)
 {
-    static const char *const keys[] = {"order",     "state",      "display",      "parcels", "stocked",
-                                       "collected", "ready_from", "pickup_until", NULL};
-    static const char *const shown[] = {"order",   "state",     "parcels", "stocked",
+    static const char *const keys[] = {"order",      "state",        "display",
+                                       "parcels",    "stocked",      "collected",
+                                       "ready_from", "pickup_until", NULL};
+    static const char *const shown[] = {"order",     "state",   "parcels", "stocked",
                                         "collected", "display", NULL};
     int code;
-    json_t *values = ctl_call_json(ctl, &code, "ListOrders", "a{sv}", 4, "state", "s",
-                                   ctl->state ? ctl->state : "", "text", "s",
-                                   ctl->text ? ctl->text : "", "limit", "u", (uint32_t)ctl->limit,
-                                   "offset", "u", (uint32_t)ctl->offset);
+    json_t *values =
+        ctl_call_json(ctl, &code, "ListOrders", "a{sv}", 4, "state", "s",
+                      ctl->state ? ctl->state : "", "text", "s", ctl->text ? ctl->text : "",
+                      "limit", "u", (uint32_t)ctl->limit, "offset", "u", (uint32_t)ctl->offset);
 
     if (!values)
         return code;
@@ -138,8 +139,8 @@ int ctl_events(struct ctl *ctl, int argc, char **argv)
     size_t i;
     int code;
 
-    values = ctl_call_json(ctl, &code, "ListEvents", "tu", (uint64_t)ctl->after,
-                           (uint32_t)ctl->limit);
+    values =
+        ctl_call_json(ctl, &code, "ListEvents", "tu", (uint64_t)ctl->after, (uint32_t)ctl->limit);
     json_array_foreach (json_array_get(values, 0), i, text)
         json_array_append_new(events, json_loads(json_string_value(text), 0, NULL));
     if (!values) {

@@ -58,8 +58,7 @@ static size_t width(const char *text, size_t max, size_t *ret_bytes)
     return columns;
 }
 
-static void print_row(const json_t *row, const char *const *keys, const size_t *widths,
-                      size_t room)
+static void print_row(const json_t *row, const char *const *keys, const size_t *widths, size_t room)
 {
     for (size_t i = 0; keys[i]; i++) {
         size_t max = widths[i] < room ? widths[i] : room, bytes, columns;

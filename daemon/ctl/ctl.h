@@ -26,7 +26,8 @@ struct ctl {
 typedef int (*ctl_fn)(struct ctl *ctl, int argc, char **argv);
 
 /* ctl-bus.c. Calls one method; on failure says on stderr what happened and what to do, and returns
- * CTL_REFUSED or CTL_UNREACHABLE. `types` and the arguments are those of sd_bus_message_append(). */
+ * CTL_REFUSED or CTL_UNREACHABLE. `types` and the arguments are those of sd_bus_message_append().
+ */
 int ctl_connect(struct ctl *ctl, const char *address);
 int ctl_call(struct ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types,
              ...);

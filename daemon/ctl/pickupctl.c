@@ -41,22 +41,14 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"status", 0, 0, false, ctl_status},
-    {"session", 0, 0, false, ctl_session},
-    {"orders", 0, 0, false, ctl_orders},
-    {"order", 1, 1, false, ctl_order},
-    {"doors", 0, 0, false, ctl_doors},
-    {"events", 0, 0, false, ctl_events},
-    {"present", 1, 1, false, ctl_present},
-    {"number", 1, 1, false, ctl_number},
-    {"stock", 1, 2, false, ctl_stock},
-    {"retrieve", 0, 1, false, ctl_retrieve},
-    {"inspect", 1, 1, false, ctl_inspect},
-    {"resolve", 2, 2, false, ctl_resolve},
-    {"door", 2, 2, false, ctl_door},
-    {"id-check", 1, 1, false, ctl_id_check},
-    {"dispute", 2, 2, false, ctl_dispute},
-    {"check-config", 0, 1, true, ctl_check_config},
+    {"status", 0, 0, false, ctl_status},   {"session", 0, 0, false, ctl_session},
+    {"orders", 0, 0, false, ctl_orders},   {"order", 1, 1, false, ctl_order},
+    {"doors", 0, 0, false, ctl_doors},     {"events", 0, 0, false, ctl_events},
+    {"present", 1, 1, false, ctl_present}, {"number", 1, 1, false, ctl_number},
+    {"stock", 1, 2, false, ctl_stock},     {"retrieve", 0, 1, false, ctl_retrieve},
+    {"inspect", 1, 1, false, ctl_inspect}, {"resolve", 2, 2, false, ctl_resolve},
+    {"door", 2, 2, false, ctl_door},       {"id-check", 1, 1, false, ctl_id_check},
+    {"dispute", 2, 2, false, ctl_dispute}, {"check-config", 0, 1, true, ctl_check_config},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -93,11 +85,16 @@ static bool parse_number(const char *option, const char *text, int64_t max, int6
 static int parse_words(int argc, char **argv, struct ctl *ctl, const char **ret_bus)
 {
     static const struct option options[] = {
-        {"bus", required_argument, NULL, 'b'},    {"json", no_argument, NULL, 'j'},
-        {"reason", required_argument, NULL, 'r'}, {"state", required_argument, NULL, 's'},
-        {"text", required_argument, NULL, 't'},   {"after", required_argument, NULL, 'a'},
-        {"limit", required_argument, NULL, 'l'},  {"offset", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'v'},
+        {"bus", required_argument, NULL, 'b'},
+        {"json", no_argument, NULL, 'j'},
+        {"reason", required_argument, NULL, 'r'},
+        {"state", required_argument, NULL, 's'},
+        {"text", required_argument, NULL, 't'},
+        {"after", required_argument, NULL, 'a'},
+        {"limit", required_argument, NULL, 'l'},
+        {"offset", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
         {},
     };
     bool good = true;
