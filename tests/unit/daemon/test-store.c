@@ -1,6 +1,7 @@
 /* The bank's store on a real database in a folder of its own. */
 #include "common/event.h"
 #include "daemon/audit.h"
+#include "daemon/store-inner.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -60,11 +61,11 @@ static int put(struct store *store, const char *number, const char *handle, cons
 {
     _cleanup_(order_freep) struct order *order = NULL;
     _cleanup_free_ char *reason = NULL;
-    json_t *document = json_pack(
-        "{ss ss si si ss ss s{si s[s] sn} ss s[{ss ss s[]}]}", "order", number, "handle", handle,
-        "rev", rev, "seq", rev, "branch", "hk-canton", "status", "confirmed", "code", "epoch", 0,
-        "kinds", "P1", "secret", "display", "W*", "parcels", "parcel", parcel, "size", "S",
-        "items");
+    json_t *document =
+        json_pack("{ss ss si si ss ss s{si s[s] sn} ss s[{ss ss s[]}]}", "order", number, "handle",
+                  handle, "rev", rev, "seq", rev, "branch", "hk-canton", "status", "confirmed",
+                  "code", "epoch", 0, "kinds", "P1", "secret", "display", "W*", "parcels", "parcel",
+                  parcel, "size", "S", "items");
     int r;
 
     assert_non_null(document);
@@ -107,6 +108,25 @@ static void test_a_rollback_takes_events_and_numbers_back(void **state)
     assert_int_equal(audit_add(place->store, "boot", json_pack("{ss}", "version", "1")), 0);
     assert_int_equal(store_last_event(place->store), 1);
     store_rollback(place->store);
+    assert_int_equal(store_last_event(place->store), 0);
+}
+
+static void test_a_batch_that_the_disk_did_not_take_is_noticed(void **state)
+{
+    struct place *place = *state;
+    int r = 0;
+
+    assert_int_equal(db_exec(place->store->db, "PRAGMA max_page_count = 1"), 0);
+    assert_int_equal(store_batch_begin(place->store), 1);
+    assert_int_equal(store_set_integer(place->store, "cursor", 7), 0);
+    for (int i = 0; i < 10000 && r == 0; i++)
+        r = audit_add(place->store, "tamper", json_pack("{si}", "door", i));
+    assert_int_equal(r, -ENOSPC);
+    /* A customer comes: what the batch has lost must not be taken for written. */
+    (void)store_begin(place->store);
+    store_rollback(place->store);
+    assert_true(store_take_batch_lost(place->store));
+    assert_false(store_take_batch_lost(place->store));
     assert_int_equal(store_last_event(place->store), 0);
 }
 
@@ -182,6 +202,7 @@ int main(void)
         TEST(test_an_older_document_changes_nothing),
         TEST(test_a_parcel_of_another_order_is_refused_and_nothing_stays),
         TEST(test_a_rollback_takes_events_and_numbers_back),
+        TEST(test_a_batch_that_the_disk_did_not_take_is_noticed),
         TEST(test_the_chain_goes_on_after_a_restart_and_verifies),
         TEST(test_a_person_is_erased_and_the_chain_still_verifies),
         TEST(test_an_epoch_never_goes_back),
