@@ -71,7 +71,7 @@ struct door_event {
     const struct door_grant *grant; /* GRANT; copied */
 };
 
-#define DOOR_REPORTS_MAX 4
+#define DOOR_REPORTS_MAX 8
 
 struct door_effects {
     bool pulse;       /* ask the lock thread for a pulse under machine.grant … */
@@ -97,7 +97,8 @@ struct door_machine {
     uint64_t restless_since_us;  /* first edge away from `sensor`; 0 = at rest */
     /* The open door. */
     uint64_t open_since_us, open_grant;
-    bool left_open;
+    bool left_open;  /* told */
+    bool early_open; /* opened between the grant and its first pulse: not judged yet */
 };
 
 /* `sensor` is the first reading and is believed at once. A door that is open now is not forced: the
