@@ -53,13 +53,22 @@ static const struct config_item items[] = {
 
 static int resolve(const char *file, bool credential, char **path)
 {
-    char *resolved = config_path(file, *path, credential);
+    char *resolved;
 
+    if (!*path)
+        return 0; /* not given, which is among the mistakes already */
+    resolved = config_path(file, *path, credential);
     if (!resolved)
         return -ENOMEM;
     free(*path);
     *path = resolved;
     return 0;
+}
+
+/* After a mistake a member may be missing altogether. */
+static bool given(const char *value)
+{
+    return value && *value;
 }
 
 /* Mistakes that only several keys together show. */
@@ -71,10 +80,10 @@ static int check(const char *path, const struct bank_config *config,
     if (config->backoff_min_ms > config->backoff_max_ms)
         r = config_mistake_add(mistakes, path, 0,
                                "[hq] backoff_min is longer than backoff_max. Make it shorter.");
-    if (r != -ENOMEM && *config->certificate_file && !*config->key_file)
+    if (r != -ENOMEM && given(config->certificate_file) && !given(config->key_file))
         r = config_mistake_add(mistakes, path, 0,
                                "[hq] certificate_file is given without key_file. Give both.");
-    if (r != -ENOMEM && *config->certificate_file && !*config->ca_file)
+    if (r != -ENOMEM && given(config->certificate_file) && !given(config->ca_file))
         r = config_mistake_add(mistakes, path, 0,
                                "[hq] certificate_file is given without ca_file, so the broker "
                                "could be anybody. Give the CA's certificate.");
@@ -88,14 +97,16 @@ int bank_config_load(const char *path, struct bank_config *ret_config,
 
     memset(ret_config, 0, sizeof(*ret_config));
     load = config_load(path, items, ELEMENTSOF(items), ret_config, NULL, ret_mistakes);
-    if (load < 0)
+    if (load < 0 && load != -EINVAL)
         return load;
     r = check(path, ret_config, ret_mistakes);
     if (r < 0)
         return r;
-    if (!*ret_config->user) {
+    if (ret_config->user && ret_config->name && !*ret_config->user) {
         free(ret_config->user);
         ret_config->user = strdup(ret_config->name);
+        if (!ret_config->user)
+            return -ENOMEM;
     }
     char **files[] = {&ret_config->doors_file, &ret_config->ca_file};
     char **credentials[] = {&ret_config->password_file, &ret_config->certificate_file,
@@ -107,8 +118,6 @@ int bank_config_load(const char *path, struct bank_config *ret_config,
     for (size_t i = 0; i < ELEMENTSOF(credentials); i++)
         if (resolve(path, true, credentials[i]) < 0)
             return -ENOMEM;
-    if (!ret_config->user)
-        return -ENOMEM;
     return ret_mistakes->n > 0 ? -EINVAL : 0;
 }
 

@@ -164,6 +164,17 @@ static void undo(struct manager *manager, int r)
     manager_store_failed(manager, r, "applying the feed");
 }
 
+/* Somebody else ended our batch, and the disk did not take it. */
+static void follow_store(struct manager *manager)
+{
+    if (!store_take_batch_lost(manager->store))
+        return;
+    manager->batch_rows = 0;
+    manager->uplink.applied_due = 0;
+    (void)feed_down_restore(manager);
+    (void)manager_load_keys(manager);
+}
+
 static int begin_batch(struct manager *manager)
 {
     int r = store_batch_begin(manager->store);
@@ -238,6 +249,7 @@ void feed_down_page(struct manager *manager, const char *json, size_t n)
         .more = message.more,
         .empty = json_array_size(message.orders) == 0,
     };
+    follow_store(manager);
     verdict = feed_judge(&manager->feed, &page);
     if (verdict == FEED_NEW_FEED) {
         r = change_feed(manager, message.feed);
@@ -259,6 +271,7 @@ int feed_down_commit(struct manager *manager)
 {
     int r = store_batch_end(manager->store);
 
+    follow_store(manager);
     if (r < 0) {
         undo(manager, r);
         return r;
@@ -288,6 +301,7 @@ void feed_down_fetch(struct manager *manager, bool poll)
     _cleanup_free_ char *text = NULL;
     char topic[WIRE_TOPIC_MAX];
 
+    follow_store(manager);
     if (mqtt_state(manager->mqtt) != MQTT_CONNECTED ||
         !feed_wants_fetch(&manager->feed, now_ms, manager->config.resend_ms, poll, &message.after))
         return;

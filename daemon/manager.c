@@ -13,8 +13,8 @@
 #include <sodium.h>
 #include <string.h>
 
-#define TICK_US         (250 * 1000)
-#define HOUSEKEEP_TICKS 40 /* every ten seconds */
+#define TICK_US            (250 * 1000)
+#define HOUSEKEEP_EVERY_US (10 * 1000 * 1000)
 
 static int load_config(struct manager *manager, const char *path)
 {
@@ -184,14 +184,15 @@ struct manager *manager_free(struct manager *manager)
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct manager *manager = userdata;
-    static const unsigned every = HOUSEKEEP_TICKS;
     int r;
 
     (void)manager_now_ms(manager);
     visit_tick(manager);
     uplink_tick(manager);
-    if ((usec / TICK_US) % every == 0)
+    if (usec - manager->housekept_us >= HOUSEKEEP_EVERY_US) {
+        manager->housekept_us = usec;
         housekeeping_tick(manager);
+    }
     r = sd_event_source_set_time_relative(source, TICK_US);
     return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }

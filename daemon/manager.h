@@ -66,6 +66,7 @@ struct manager {
     sd_bus *bus;
     sd_bus_slot *vtable;
     sd_event_source *tick;
+    uint64_t housekept_us; /* CLOCK_BOOTTIME: last housekeeping */
 };
 
 /* Loads the configuration and opens everything but bus and network. Logs what is wrong. */

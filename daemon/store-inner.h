@@ -76,5 +76,6 @@ struct store {
     struct store_chain chain, chain_at_begin;
     int64_t n_orders_at_begin, generation_at_begin;
     bool in_transaction, in_batch;
+    bool batch_lost; /* a batch was undone and the feed has not heard of it yet */
     bool clock_trusted;
 };

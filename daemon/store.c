@@ -147,7 +147,13 @@ static void undo(struct store *store)
     store->chain = store->chain_at_begin;
     store->n_orders = store->n_orders_at_begin;
     store->generation = store->generation_at_begin;
+    store->batch_lost = store->batch_lost || store->in_batch;
     store->in_transaction = store->in_batch = false;
+}
+
+bool store_take_batch_lost(struct store *store)
+{
+    return TAKE(store->batch_lost, false);
 }
 
 int store_begin(struct store *store)

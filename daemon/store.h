@@ -30,6 +30,10 @@ bool store_in_batch(const struct store *store);
 /* Commits the batch, if one is open. After a failure everything since its begin is undone. */
 int store_batch_end(struct store *store);
 
+/* Was a batch undone since the last call? Whoever ends a batch (a customer may, in store_begin())
+ * cannot know what was in it: the feed asks, and takes its cursor from the disk again. */
+bool store_take_batch_lost(struct store *store);
+
 /* UUID of this bank's log of events. */
 const char *store_log(const struct store *store);
 int64_t store_last_event(const struct store *store);

@@ -99,7 +99,7 @@ class Hq(Process):
         certificate, key = site.authority.issue("hq")
         branches = branches or {"hk-canton": (852, ["hk-canton-1", "hk-canton-2"])}
         self.config.write_text(
-            f"[broker]\nhost=localhost\nport={site.broker.port}\nuser=hq\n"
+            f"[broker]\nhost=127.0.0.1\nport={site.broker.port}\nuser=hq\n"
             f"ca_file={site.authority.ca}\ncertificate_file={certificate}\nkey_file={key}\n"
             "backoff_min=50ms\nbackoff_max=500ms\nack_repeat=1s\n"
             + "".join(f"[branch {name}]\nnumber={number}\nbanks={' '.join(banks)}\n"
@@ -135,7 +135,7 @@ class Bank(Process):
         self.config = self.folder / "pickupd.conf"
         self.config.write_text(
             f"[bank]\nname={name}\nbranch={branch}\nbranch_number={number}\n"
-            f"doors_file=doors.conf\n[hq]\nhost=localhost\nport={site.broker.port}\n"
+            f"doors_file=doors.conf\n[hq]\nhost=127.0.0.1\nport={site.broker.port}\n"
             f"ca_file={site.authority.ca}\ncertificate_file={certificate}\nkey_file={key}\n"
             "feed_key=feed.pub\nbackoff_min=50ms\nbackoff_max=500ms\nresend=1s\nstatus=1s\n"
             f"[keys]\nnumber_key=number.key\n{settings}")

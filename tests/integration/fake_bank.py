@@ -35,7 +35,7 @@ class FakeBank:
         self.subscribed = []  # once per connection
         self.client.on_subscribe = lambda *_: self.subscribed.append(True)
         self.client.reconnect_delay_set(1, 1)
-        self.client.connect("localhost", site.broker.port)
+        self.client.connect("127.0.0.1", site.broker.port)
         self.client.loop_start()
         wait_until(lambda: self.subscribed, f"{name} to be subscribed")
 

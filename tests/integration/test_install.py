@@ -1,0 +1,83 @@
+"""`meson install` into a staging root: the units, the users and the bus's policy are right."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from bank import BUS_CONFIG
+from processes import BUILD, run
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("root")
+    subprocess.run(["meson", "install", "-C", BUILD, "--destdir", folder, "--no-rebuild"],
+                   check=True, capture_output=True)
+    return folder
+
+
+def find(root, name):
+    return next(path for path in root.rglob(name) if path.is_file())
+
+
+def test_units_are_valid_and_name_installed_programs(root, tmp_path):
+    for name in ("pickupd.service", "pickup-hq.service"):
+        text = find(root, name).read_text()
+        program = re.search(r"^ExecStart=(\S+)", text, re.M)[1]
+        staged = root / program.lstrip("/")
+        assert os.access(staged, os.X_OK), program
+        unit = tmp_path / name
+        unit.write_text(text.replace(program, str(staged)))
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit],
+                              capture_output=True, text=True)
+        said = [line for line in done.stderr.splitlines() if name in line]
+        assert done.returncode == 0 or not said, done.stderr
+        assert not [line for line in said if "Unknown" in line], said
+
+
+def test_users_are_made(root):
+    done = run("systemd-sysusers", "--dry-run", next(root.rglob("sysusers.d/pickup.conf")))
+    for user in ("pickupd", "pickup-kiosk", "pickup-hq", "pickup-staff"):
+        assert user in done.stdout + done.stderr
+
+
+def test_folders_are_made(root, tmp_path):
+    run("systemd-tmpfiles", "--create", f"--root={tmp_path}", "--prefix=/etc/pickup",
+        next(root.rglob("tmpfiles.d/pickup.conf")), check=False)
+    assert (tmp_path / "etc/pickup/credentials").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_daemon_starts_from_the_installed_unit(root, site):
+    site.hq()
+    bank = site.bank(start=False)
+    unit = find(root, "pickupd.service").read_text()
+    words = re.search(r"^ExecStart=(.*)$", unit, re.M)[1].split()
+    words[0] = str(root / words[0].lstrip("/"))
+    # The places of the machine become those of the test; everything else stays.
+    words = [f"--config={bank.config}" if w.startswith("--config=") else
+             f"--state={bank.state}" if w.startswith("--state=") else w for w in words]
+    bank.words = [*words, f"--bus={bank.bus.address}"]
+    bank.start()
+    assert bank.json("status")["bank"] == "hk-canton-1"
+    assert str(root) in os.readlink(f"/proc/{bank.pid}/exe")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can call as another user")
+def test_the_policy_keeps_strangers_out(root, site):
+    site.hq()
+    bank = site.bank(start=False)
+    policy = find(root, "io.pickupd.Bank1.conf")
+    config = site.folder / "hk-canton-1" / "bus.conf"
+    config.write_text(BUS_CONFIG.format(socket=bank.bus.socket).replace(
+        "</busconfig>", policy.read_text().split("-->", 1)[1].split("<busconfig>")[1]))
+    for folder in (site.folder, bank.folder):
+        folder.chmod(0o711)
+    bank.start()
+    call = ["busctl", f"--address={bank.bus.address}", "call", "io.pickupd.Bank1",
+            "/io/pickupd/bank1", "io.pickupd.Bank1", "ListDoors"]
+    assert subprocess.run(call, capture_output=True).returncode == 0, "root may"
+    stranger = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *call],
+                              capture_output=True, text=True)
+    assert stranger.returncode != 0 and "denied" in stranger.stderr.lower(), stranger.stderr

@@ -1,0 +1,101 @@
+"""pickupctl against a running bank: what staff type, what they read, how it ends."""
+
+import threading
+
+from processes import program, run, wait_until
+from test_collection import code, start
+
+
+def close_doors(hands, done):
+    """Somebody who fills every door that opens and shuts it."""
+    while not done.is_set():
+        if hands.grants():
+            hands.open_and_close()
+        done.wait(0.02)
+
+
+def stock(bank, hands, *words):
+    done = threading.Event()
+    somebody = threading.Thread(target=close_doors, args=(hands, done))
+    somebody.start()
+    try:
+        return bank.ctl("stock", *words)
+    finally:
+        done.set()
+        somebody.join()
+
+
+def test_stock_waits_until_the_parcel_is_in(site):
+    _, bank, hands = start(site)
+    stock(bank, hands, "P-1-1", "4")
+    door = next(d for d in bank.json("doors") if d["parcel"] == "P-1-1")
+    assert door["door"] == 4 and door["state"] == "occupied" and door["order"] == "HK-1"
+    assert [o["order"] for o in bank.json("orders", "--state=ready")] == ["HK-1"]
+
+
+def test_a_code_from_the_command_line(site):
+    hq, bank, hands = start(site)
+    stock(bank, hands, "290000100001")
+    assert bank.json("present", code(hq, "HK-1"))["outcome"] == "opening"
+    assert bank.json("session")["state"] == "opening"
+    hands.open_and_close()
+    assert bank.json("order", "HK-1")["state"] == "collected"
+    refused = bank.ctl("present", code(hq, "HK-1"), check=False)
+    assert refused.returncode == 1 and "collected" in refused.stdout
+
+
+def test_retrieve_lists_what_nobody_will_collect(site):
+    hq, bank, hands = start(site)
+    stock(bank, hands, "P-2-1")
+    assert bank.json("retrieve") == []
+    assert bank.json("retrieve", "P-2-1")["outcome"] == "opening"
+    hands.open_and_close()
+    assert bank.json("order", "HK-2")["placements"] == []
+
+
+def test_doors_and_their_faults(site):
+    _, bank, _ = start(site)
+    refused = bank.ctl("door", "3", "out-of-service", check=False)
+    assert refused.returncode == 1 and "reason" in refused.stderr
+    bank.ctl("door", "3", "out-of-service", "--reason=hinge")
+    assert bank.json("doors")[2]["state"] == "out_of_service"
+    assert "hinge" in bank.ctl("doors").stdout
+    bank.ctl("door", "3", "in-service")
+    assert bank.json("doors")[2]["state"] == "free"
+
+
+def test_wrong_calls_say_what_to_do(site):
+    _, bank, _ = start(site)
+    for words, exit_code, said in ((["stok", "P"], 2, "did you mean 'stock'"),
+                                   (["order"], 2, "takes 1"),
+                                   (["inspect", "x"], 2, "not a door"),
+                                   (["events", "--limit=many"], 2, "--limit"),
+                                   (["order", "HK-99"], 1, "no order HK-99")):
+        done = bank.ctl(*words, check=False)
+        assert (done.returncode, said in done.stderr) == (exit_code, True), (words, done.stderr)
+
+
+def test_without_a_daemon_it_says_how_to_start_it(site):
+    _, bank, _ = start(site)
+    bank.kill()
+    wait_until(lambda: bank.ctl("status", check=False).returncode == 3, "the name to be gone")
+    assert "systemctl start pickupd" in bank.ctl("status", check=False).stderr
+
+
+def test_tables_fit_the_terminal(site):
+    _, bank, hands = start(site)
+    stock(bank, hands, "P-1-1")
+    for columns in (40, 60, 80):
+        done = run("env", f"COLUMNS={columns}", "LC_ALL=C.UTF-8", program("pickupctl"),
+                   f"--bus={bank.bus.address}", "orders")
+        assert max(len(line) for line in done.stdout.splitlines()) <= columns
+
+
+def test_check_config_names_every_mistake(site):
+    _, bank, _ = start(site)
+    assert "24 doors" in bank.ctl("check-config", bank.config).stdout
+    text = bank.config.read_text()
+    bank.config.write_text(text.replace("port=", "prot=").replace("[keys]", "[kees]"))
+    done = bank.ctl("check-config", bank.config, check=False)
+    assert done.returncode == 1
+    assert "prot" in done.stderr and "kees" in done.stderr and "pickupd.conf:" in done.stderr
