@@ -177,15 +177,17 @@ static void test_a_hung_loop_keeps_no_coil_on(void **state)
 static void test_one_coil_at_a_time_with_rest(void **state)
 {
     struct bench *bench = *state;
-    uint64_t off_us = 0;
+    uint64_t off_us;
 
+    bench->table[0].pulse_ms = 200; /* the others are asked for in the middle of it */
     start(bench);
-    for (uint32_t door = 1; door <= N_DOORS; door++)
+    ask(bench, 1, 1);
+    expect(bench, LOCK_COIL_ON, 1);
+    for (uint32_t door = 2; door <= N_DOORS; door++)
         ask(bench, door, door);
-    for (uint32_t door = 1; door <= N_DOORS; door++) {
-        struct lock_event on = expect(bench, LOCK_COIL_ON, door);
-
-        assert_true(door == 1 || on.at_us - off_us >= bench->options.rest_us);
+    off_us = expect(bench, LOCK_COIL_OFF, 1).at_us;
+    for (uint32_t door = 2; door <= N_DOORS; door++) {
+        assert_true(expect(bench, LOCK_COIL_ON, door).at_us - off_us >= bench->options.rest_us);
         off_us = expect(bench, LOCK_COIL_OFF, door).at_us;
     }
     assert_int_equal(fake_lock_most_coils(bench->fake), 1);
