@@ -7,77 +7,23 @@
 
 #include "common/clock.h"
 #include "kiosk/lock-thread.h"
+#include "simbank-process.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 
 #define MS      UINT64_C(1000)
-#define N_DOORS 4
+#define N_DOORS SIMBANK_DOORS
 #define THIS    "0123456789abcdef0123456789abcdef"
 
-extern char **environ;
-
 struct bench {
-    char folder[256], socket[300];
-    pid_t simbank; /* 0 = not running */
+    struct simbank_process simbank;
     struct door table[N_DOORS];
     struct doors doors;
     struct lock_thread *thread;
     enum sensor sensors[N_DOORS]; /* as the events tell */
 };
-
-static void start_simbank(struct bench *bench)
-{
-    char socket[320];
-    char *words[] = {(char *)"pickup-simbank", (char *)"--doors=4", socket, NULL};
-
-    snprintf(socket, sizeof(socket), "--socket=%s", bench->socket);
-    assert_int_equal(posix_spawn(&bench->simbank, getenv("SIMBANK"), NULL, NULL, words, environ),
-                     0);
-    for (int i = 0; access(bench->socket, F_OK) < 0; i++) {
-        assert_true(i < 30000);
-        usleep(1000);
-    }
-}
-
-static void end_simbank(struct bench *bench, int signal)
-{
-    if (bench->simbank > 0) {
-        kill(bench->simbank, signal);
-        waitpid(bench->simbank, NULL, 0);
-        unlink(bench->socket);
-    }
-    bench->simbank = 0;
-}
-
-/* The simulator's answer to one command. */
-static void ask_simbank(struct bench *bench, const char *command, char *ret_text, int size)
-{
-    char line[512];
-    FILE *stream;
-    size_t n;
-
-    snprintf(line, sizeof(line), "'%s' --socket='%s' do '%s'", getenv("SIMBANK"), bench->socket,
-             command);
-    stream = popen(line, "re");
-    assert_non_null(stream);
-    n = fread(ret_text, 1, (size_t)size - 1, stream);
-    ret_text[n] = '\0';
-    assert_int_equal(pclose(stream), 0);
-}
-
-static void tell_simbank(struct bench *bench, const char *command)
-{
-    char text[256];
-
-    ask_simbank(bench, command, text, sizeof(text));
-}
 
 static int set_up(void **state)
 {
@@ -86,10 +32,7 @@ static int set_up(void **state)
     if (!bench)
         return -1;
     setenv("PICKUP_BOOT_ID", THIS, 1);
-    strcpy(bench->folder, "/tmp/test-lock-sim-XXXXXX");
-    if (!mkdtemp(bench->folder))
-        return -1;
-    snprintf(bench->socket, sizeof(bench->socket), "%s/bank.socket", bench->folder);
+    simbank_process_init(&bench->simbank);
     for (uint32_t i = 0; i < N_DOORS; i++)
         bench->table[i] = (struct door){.number = i + 1, .pulse_ms = 200};
     bench->doors = (struct doors){.items = bench->table, .n = N_DOORS};
@@ -102,8 +45,7 @@ static int tear_down(void **state)
     struct bench *bench = *state;
 
     lock_thread_free(bench->thread);
-    end_simbank(bench, SIGTERM);
-    rmdir(bench->folder);
+    simbank_process_done(&bench->simbank);
     free(bench);
     return 0;
 }
@@ -112,7 +54,8 @@ static void start_thread(struct bench *bench)
 {
     struct lock_thread_options options = {
         .doors = &bench->doors, .rest_us = 10 * MS, .pulse_max_us = 500 * MS};
-    struct kiosk_config config = {.lock_backend = KIOSK_LOCK_SIM, .lock_socket = bench->socket};
+    struct kiosk_config config = {.lock_backend = KIOSK_LOCK_SIM,
+                                  .lock_socket = bench->simbank.socket};
     struct lock *lock;
     char *error;
 
@@ -163,20 +106,12 @@ static void ask(struct bench *bench, uint64_t number, uint32_t door)
     assert_int_equal(lock_thread_pulse(bench->thread, &grant, 1), 0);
 }
 
-static void assert_no_violations(struct bench *bench)
-{
-    char text[512];
-
-    ask_simbank(bench, "violations", text, sizeof(text));
-    assert_string_equal(text, "[]\n");
-}
-
 static void test_a_pulse_opens_the_door(void **state)
 {
     struct bench *bench = *state;
     struct lock_event on, opened;
 
-    start_simbank(bench);
+    simbank_process_start(&bench->simbank);
     start_thread(bench);
     for (size_t i = 0; i < N_DOORS; i++)
         assert_int_equal(bench->sensors[i], SENSOR_CLOSED);
@@ -187,21 +122,21 @@ static void test_a_pulse_opens_the_door(void **state)
     assert_int_equal(opened.sensor, SENSOR_OPEN);
     assert_true(opened.at_us > on.at_us); /* the simulator's times are ours */
     await(bench, LOCK_COIL_OFF);
-    tell_simbank(bench, "wait 3 open 30000");
-    tell_simbank(bench, "close 3");
+    simbank_process_do(&bench->simbank, "wait 3 open 30000", NULL, 0);
+    simbank_process_do(&bench->simbank, "close 3", NULL, 0);
     while (bench->sensors[2] != SENSOR_CLOSED)
         next_event(bench);
-    assert_no_violations(bench);
+    simbank_process_assert_no_violations(&bench->simbank);
 }
 
 static void test_a_door_that_is_open_at_start(void **state)
 {
     struct bench *bench = *state;
 
-    start_simbank(bench);
-    tell_simbank(bench, "bounce 4 0");
-    tell_simbank(bench, "open 4");
-    tell_simbank(bench, "dead 1");
+    simbank_process_start(&bench->simbank);
+    simbank_process_do(&bench->simbank, "bounce 4 0", NULL, 0);
+    simbank_process_do(&bench->simbank, "open 4", NULL, 0);
+    simbank_process_do(&bench->simbank, "dead 1", NULL, 0);
     start_thread(bench);
     assert_int_equal(bench->sensors[0], SENSOR_FAULTY);
     assert_int_equal(bench->sensors[1], SENSOR_CLOSED);
@@ -216,17 +151,17 @@ static void test_simbank_starts_later_and_again(void **state)
     await_sensors(bench, SENSOR_FAULTY);
     ask(bench, 7, 1);
     assert_int_equal(await(bench, LOCK_FAILED).error, -ENODEV);
-    start_simbank(bench);
+    simbank_process_start(&bench->simbank);
     await_sensors(bench, SENSOR_CLOSED);
-    end_simbank(bench, SIGKILL);
+    simbank_process_end(&bench->simbank, SIGKILL);
     await_sensors(bench, SENSOR_FAULTY);
-    start_simbank(bench);
+    simbank_process_start(&bench->simbank);
     await_sensors(bench, SENSOR_CLOSED);
     ask(bench, 8, 1);
     await(bench, LOCK_COIL_OFF);
     while (bench->sensors[0] != SENSOR_OPEN)
         next_event(bench);
-    assert_no_violations(bench);
+    simbank_process_assert_no_violations(&bench->simbank);
 }
 
 /* The simulator goes while a coil is on: the pulse ends all the same. */
@@ -235,11 +170,11 @@ static void test_simbank_dies_in_a_pulse(void **state)
     struct bench *bench = *state;
 
     bench->table[0].pulse_ms = 500;
-    start_simbank(bench);
+    simbank_process_start(&bench->simbank);
     start_thread(bench);
     ask(bench, 7, 1);
     await(bench, LOCK_COIL_ON);
-    end_simbank(bench, SIGKILL);
+    simbank_process_end(&bench->simbank, SIGKILL);
     await(bench, LOCK_COIL_OFF);
 }
 
@@ -248,12 +183,12 @@ static void test_the_kiosk_stops_in_a_pulse(void **state)
     struct bench *bench = *state;
 
     bench->table[0].pulse_ms = 500;
-    start_simbank(bench);
+    simbank_process_start(&bench->simbank);
     start_thread(bench);
     ask(bench, 7, 1);
     await(bench, LOCK_COIL_ON);
     bench->thread = lock_thread_free(bench->thread);
-    assert_no_violations(bench);
+    simbank_process_assert_no_violations(&bench->simbank);
 }
 
 int main(void)
