@@ -207,12 +207,18 @@ static int check_wiring(const char *path, const struct reading *reading, size_t 
         for (size_t k = 0; k < i; k++) {
             const struct draft *b = &reading->drafts[k];
             bool locks = same_line(&a->door.lock, &b->door.lock);
+            bool crossed = same_line(&a->door.lock, &b->door.sensor) ||
+                           same_line(&a->door.sensor, &b->door.lock);
 
-            if ((locks || same_line(&a->door.sensor, &b->door.sensor)) &&
-                config_mistake_add(mistakes, path, a->line,
-                                   "Doors %u and %u have the same %s line. Give each its own.",
+            if (!locks && !crossed && !same_line(&a->door.sensor, &b->door.sensor))
+                continue;
+            if (config_mistake_add(mistakes, path, a->line,
+                                   crossed ? "Doors %u and %u: the lock line of one is the %s line "
+                                             "of the other. Give each its own."
+                                           : "Doors %u and %u have the same %s line. Give each its "
+                                             "own.",
                                    b->door.number, a->door.number,
-                                   locks ? "lock" : "sensor") == -ENOMEM)
+                                   locks && !crossed ? "lock" : "sensor") == -ENOMEM)
                 return -ENOMEM;
         }
     }
