@@ -214,16 +214,6 @@ static int method_end_session(sd_bus_message *m, void *userdata, sd_bus_error *e
     return reply_done(m, manager, r, error);
 }
 
-/* One change with its event, for verbs that have no module of their own. */
-static int finish(struct manager *manager, int r)
-{
-    if (r >= 0)
-        r = store_commit(manager->store);
-    if (r < 0)
-        store_rollback(manager->store);
-    return r;
-}
-
 static int method_dispute(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     _cleanup_(order_record_freep) struct order_record *record = NULL;
@@ -239,7 +229,7 @@ static int method_dispute(sd_bus_message *m, void *userdata, sd_bus_error *error
     if (r == 0)
         r = audit_add(manager->store, "dispute",
                       json_pack("{ss ss%}", "order", order, "what", what, strnlen(what, 500)));
-    return reply_done(m, manager, finish(manager, r), error);
+    return reply_done(m, manager, store_finish(manager->store, r), error);
 }
 
 static int method_get_session(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -343,7 +333,7 @@ static int method_resolve_door(sd_bus_message *m, void *userdata, sd_bus_error *
     r = store_begin(manager->store);
     if (r == 0)
         r = door_book_resolve(manager, door, empty, actor);
-    r = finish(manager, r);
+    r = store_finish(manager->store, r);
     if (r >= 0)
         bus_tell_door(manager, door);
     return reply_done(m, manager, r, error);
@@ -369,7 +359,7 @@ static int method_set_door_service(sd_bus_message *m, void *userdata, sd_bus_err
     r = store_begin(manager->store);
     if (r == 0)
         r = door_book_set_service(manager, door, in_service ? NULL : reason, actor);
-    r = finish(manager, r);
+    r = store_finish(manager->store, r);
     if (r >= 0)
         bus_tell_door(manager, door);
     return reply_done(m, manager, r, error);
@@ -394,7 +384,7 @@ static int method_release_id_check(sd_bus_message *m, void *userdata, sd_bus_err
     if (r == 0)
         r = audit_add(manager->store, "id_checked",
                       json_pack("{ss ss}", "order", order, "actor", actor));
-    return reply_done(m, manager, finish(manager, r), error);
+    return reply_done(m, manager, store_finish(manager->store, r), error);
 }
 
 /* ---- properties ---- */

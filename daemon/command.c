@@ -72,11 +72,7 @@ static int set_service(struct manager *manager, const struct command *command, b
                                   : *command->reason ? command->reason
                                                      : "asked for by HQ",
                                   actor);
-    if (r >= 0)
-        r = store_commit(manager->store);
-    if (r < 0)
-        store_rollback(manager->store);
-    return r;
+    return store_finish(manager->store, r);
 }
 
 /* Carries it out. *ret_reason says why not. */
@@ -119,11 +115,7 @@ static int remember(struct manager *manager, const struct command *command, cons
         r = audit_add(manager->store, "command",
                       json_pack("{ss ss ss ss}", "id", command->id, "verb", command->verb, "result",
                                 result, "reason", reason));
-    if (r == 0)
-        r = store_commit(manager->store);
-    if (r < 0)
-        store_rollback(manager->store);
-    return r;
+    return store_finish(manager->store, r);
 }
 
 void command_take(struct manager *manager, const char *json, size_t n, bool retained)

@@ -42,12 +42,9 @@ static int refused(struct manager *manager, const char *code, const struct order
         r = audit_add(manager->store, "refused",
                       json_pack("{ss ss ss*}", "outcome", outcome_name(answer->outcome), "code",
                                 code, "order", order ? order->id : NULL));
-    if (r == 0)
-        r = store_commit(manager->store);
-    if (r < 0) {
-        store_rollback(manager->store);
+    r = store_finish(manager->store, r);
+    if (r < 0)
         return answer_failed(manager, r, answer);
-    }
     return 0;
 }
 
@@ -195,11 +192,7 @@ static int raise_epoch(struct manager *manager, const struct code *code, const c
     if (r == 0 && number)
         r = audit_add(manager->store, "epoch_raised",
                       json_pack("{ss si}", "order", number, "epoch", (int)code->epoch));
-    if (r == 0)
-        r = store_commit(manager->store);
-    if (r < 0)
-        store_rollback(manager->store);
-    return r;
+    return store_finish(manager->store, r);
 }
 
 /* Genuine, but its order has not come yet. */
@@ -316,12 +309,9 @@ static int count_wrong(struct manager *manager, int64_t now_ms, struct answer *a
     if (r == 0)
         r = audit_add(manager->store, "number_wrong",
                       json_pack("{sI}", "wrong", (json_int_t)throttle.wrong));
-    if (r == 0)
-        r = store_commit(manager->store);
-    if (r < 0) {
-        store_rollback(manager->store);
+    r = store_finish(manager->store, r);
+    if (r < 0)
         return answer_failed(manager, r, answer);
-    }
     manager->throttle = throttle;
     answer->outcome = OUTCOME_UNKNOWN;
     answer->wait_ms = number_throttle_wait_ms(&manager->throttle, now_ms);

@@ -25,10 +25,8 @@ void housekeeping_tick(struct manager *manager)
         r = store_set_integer(manager->store, "clock_floor", manager->trust.floor_ms);
     if (r >= 0)
         r = store_set_integer(manager->store, "trusted_until", manager->trust.trusted_until_ms);
-    if (r >= 0)
-        r = store_commit(manager->store);
+    r = store_finish(manager->store, r);
     if (r < 0) {
-        store_rollback(manager->store);
         manager_store_failed(manager, r, "housekeeping");
         return;
     }

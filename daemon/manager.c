@@ -99,11 +99,7 @@ static int note_start(struct manager *manager)
 
     if (r == 0)
         r = audit_add(manager->store, "boot", json_pack("{ss}", "version", PICKUP_VERSION));
-    if (r == 0)
-        r = store_commit(manager->store);
-    if (r < 0)
-        store_rollback(manager->store);
-    return r;
+    return store_finish(manager->store, r);
 }
 
 static int open_store(struct manager *manager, const char *state)

@@ -50,12 +50,7 @@ static int read_log(struct store *store)
     r = store_begin(store);
     if (r < 0)
         return r;
-    r = store_set_text(store, "log", store->log);
-    if (r < 0) {
-        store_rollback(store);
-        return r;
-    }
-    return store_commit(store);
+    return store_finish(store, store_set_text(store, "log", store->log));
 }
 
 static int read_numbers(struct store *store)
@@ -181,6 +176,18 @@ void store_rollback(struct store *store)
         return;
     db_rollback(store->db);
     undo(store);
+}
+
+int store_finish(struct store *store, int r)
+{
+    if (r >= 0) {
+        int q = store_commit(store);
+
+        r = q < 0 ? q : r;
+    }
+    if (r < 0)
+        store_rollback(store);
+    return r;
 }
 
 int store_batch_begin(struct store *store)

@@ -22,6 +22,9 @@ DEFINE_CLEANUP(struct store *, store_free);
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store);
+/* Ends what store_begin() began, or could not begin: commits when `r` is not negative, else undoes
+ * it. Returns `r`, or the failure of the commit. */
+int store_finish(struct store *store, int r);
 
 /* The batch of the feed: a transaction that stays open over several messages. Returns 1 when it was
  * begun now, 0 when it was open already. */

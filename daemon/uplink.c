@@ -115,10 +115,8 @@ static void take_ack(struct manager *manager, const char *json, size_t n)
             r = store_begin(manager->store);
         if (r == 0)
             r = store_set_integer(manager->store, "acked", ack.through);
-        if (r == 0)
-            r = store_commit(manager->store);
+        r = store_finish(manager->store, r);
         if (r < 0) {
-            store_rollback(manager->store);
             manager_store_failed(manager, r, "noting an acknowledgement");
             return;
         }

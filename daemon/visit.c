@@ -159,12 +159,9 @@ static int turn_alone(struct manager *manager, enum session_event event)
         return r;
     step(&turn, event);
     r = write_effect(manager, &turn);
-    if (r == 0)
-        r = store_commit(manager->store);
-    if (r < 0) {
-        store_rollback(manager->store);
+    r = store_finish(manager->store, r);
+    if (r < 0)
         return r;
-    }
     tell(manager, &turn);
     return 0;
 }
@@ -211,12 +208,9 @@ int visit_begin(struct manager *manager, const struct session *session, enum ses
         turn.effect = session_begin(&turn.session, kind, items, n);
         r = write_effect(manager, &turn);
     }
-    if (r >= 0)
-        r = store_commit(manager->store);
-    if (r < 0) {
-        store_rollback(manager->store);
+    r = store_finish(manager->store, r);
+    if (r < 0)
         return r;
-    }
     tell(manager, &turn);
     return 0;
 }
@@ -233,12 +227,9 @@ int visit_begin_staff(struct manager *manager, const struct session *session)
     if (r == 0)
         r = audit_add(manager->store, "staff_in",
                       json_pack("{sI}", "staff", (json_int_t)session->staff));
-    if (r == 0)
-        r = store_commit(manager->store);
-    if (r < 0) {
-        store_rollback(manager->store);
+    r = store_finish(manager->store, r);
+    if (r < 0)
         return r;
-    }
     tell(manager, &turn);
     return 0;
 }
@@ -384,12 +375,9 @@ int visit_report(struct manager *manager, uint32_t door, const char *report_name
     if (r < 0)
         return r;
     r = report_in_transaction(manager, door, (enum report)report, grant, &turn, &turned);
-    if (r >= 0)
-        r = store_commit(manager->store);
-    if (r < 0) {
-        store_rollback(manager->store);
+    r = store_finish(manager->store, r);
+    if (r < 0)
         return r;
-    }
     note_sensor(manager, door, (enum report)report);
     if (turned)
         tell(manager, &turn);
@@ -415,12 +403,9 @@ static int judge(struct manager *manager, struct grant *grant, enum grant_outcom
         turned = true;
         r = write_effect(manager, &turn);
     }
-    if (r >= 0)
-        r = store_commit(manager->store);
-    if (r < 0) {
-        store_rollback(manager->store);
+    r = store_finish(manager->store, r);
+    if (r < 0)
         return r;
-    }
     if (turned)
         tell(manager, &turn);
     bus_tell_door(manager, grant->door);
@@ -444,12 +429,9 @@ static int attach_sensors(struct manager *manager, const struct visit_door *door
 
     for (size_t i = 0; r >= 0 && i < n; i++)
         r = door_book_set_faulty(manager, doors[i].door, doors[i].faulty);
-    if (r >= 0)
-        r = store_commit(manager->store);
-    if (r < 0) {
-        store_rollback(manager->store);
+    r = store_finish(manager->store, r);
+    if (r < 0)
         return r;
-    }
     for (size_t i = 0; i < n; i++)
         if (!doors[i].faulty && !doors[i].busy)
             manager->sensors[doors[i].door - 1] = doors[i].open ? SENSOR_OPEN : SENSOR_CLOSED;
@@ -613,11 +595,7 @@ static int end_stale(struct manager *manager, uint64_t id)
 
     if (r == 0)
         r = store_end_session(manager->store, id, clock_now_ms());
-    if (r == 0)
-        r = store_commit(manager->store);
-    if (r < 0)
-        store_rollback(manager->store);
-    return r;
+    return store_finish(manager->store, r);
 }
 
 int visit_restore(struct manager *manager)
