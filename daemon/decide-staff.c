@@ -122,13 +122,27 @@ static int may_stock(const struct order_record *record, const struct parcel *par
     return 1;
 }
 
-static size_t find_parcel(const struct order *order, const char *label)
+/* The parcel with that label; 1 = found, else *answer says why not. */
+static int find_label(struct manager *manager, const char *label, struct order_record **ret_record,
+                      size_t *ret_index, struct answer *answer)
 {
-    for (size_t i = 0; i < order->n_parcels; i++)
-        if (strcmp(order->parcels[i].id, label) == 0 ||
-            (order->parcels[i].barcode && strcmp(order->parcels[i].barcode, label) == 0))
-            return i;
-    return order->n_parcels;
+    _cleanup_(order_record_freep) struct order_record *record = NULL;
+    int r = store_find_label(manager->store, label, &record);
+
+    if (r < 0)
+        return answer_failed(manager, r, answer);
+    for (size_t i = 0; r > 0 && i < record->order->n_parcels; i++) {
+        const struct parcel *parcel = &record->order->parcels[i];
+
+        if (strcmp(parcel->id, label) != 0 &&
+            (!parcel->barcode || strcmp(parcel->barcode, label) != 0))
+            continue;
+        *ret_index = i;
+        *ret_record = TAKE_PTR(record);
+        return 1;
+    }
+    answer->outcome = OUTCOME_UNKNOWN;
+    return 0;
 }
 
 /* The given door, if it is free and fits, or the best one. 1 = *ret_door is set. */
@@ -174,16 +188,10 @@ int decide_stock(struct manager *manager, const char *label, uint32_t wanted, co
 
     memset(ret_answer, 0, sizeof(*ret_answer));
     r = staff_free(manager, ret_answer);
+    if (r > 0)
+        r = find_label(manager, label, &record, &i, ret_answer);
     if (r <= 0)
         return r;
-    r = store_find_label(manager->store, label, &record);
-    if (r < 0)
-        return answer_failed(manager, r, ret_answer);
-    i = r > 0 ? find_parcel(record->order, label) : 0;
-    if (r == 0 || i == record->order->n_parcels) {
-        ret_answer->outcome = OUTCOME_UNKNOWN;
-        return 0;
-    }
     parcel = &record->order->parcels[i];
     r = may_stock(record, parcel, &record->placements[i], ret_answer);
     if (r > 0)
@@ -207,16 +215,10 @@ int decide_retrieve(struct manager *manager, const char *label, const char *acto
 
     memset(ret_answer, 0, sizeof(*ret_answer));
     r = staff_free(manager, ret_answer);
+    if (r > 0)
+        r = find_label(manager, label, &record, &i, ret_answer);
     if (r <= 0)
         return r;
-    r = store_find_label(manager->store, label, &record);
-    if (r < 0)
-        return answer_failed(manager, r, ret_answer);
-    i = r > 0 ? find_parcel(record->order, label) : 0;
-    if (r == 0 || i == record->order->n_parcels) {
-        ret_answer->outcome = OUTCOME_UNKNOWN;
-        return 0;
-    }
     if (record->placements[i].state != PLACEMENT_STOCKED &&
         record->placements[i].state != PLACEMENT_UNCONFIRMED)
         return answer_refuse(ret_answer, "parcel %s lies in no door of this bank", label);

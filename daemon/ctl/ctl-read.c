@@ -71,12 +71,18 @@ int ctl_session(struct ctl *ctl, int argc, char **argv)
     return CTL_DONE;
 }
 
-static json_t *list(struct ctl *ctl, json_t *values, const char *const *keys)
+/* Prints the first value of a reply, rows with these columns; people see those of `shown`. */
+static int print_rows(struct ctl *ctl, json_t *values, const char *const *keys,
+                      const char *const *shown)
 {
     json_t *rows = name_columns(json_array_get(values, 0), keys);
 
     json_decref(values);
-    return rows;
+    if (ctl->json)
+        ctl_print_json(rows);
+    else
+        ctl_print_table(rows, shown);
+    return CTL_DONE;
 }
 
 int ctl_orders(struct ctl *ctl, int argc, char **argv)
@@ -92,13 +98,7 @@ int ctl_orders(struct ctl *ctl, int argc, char **argv)
                       ctl->state ? ctl->state : "", "text", "s", ctl->text ? ctl->text : "",
                       "limit", "u", (uint32_t)ctl->limit, "offset", "u", (uint32_t)ctl->offset);
 
-    if (!values)
-        return code;
-    if (ctl->json)
-        ctl_print_json(list(ctl, values, keys));
-    else
-        ctl_print_table(list(ctl, values, keys), shown);
-    return CTL_DONE;
+    return values ? print_rows(ctl, values, keys, shown) : code;
 }
 
 int ctl_order(struct ctl *ctl, int argc, char **argv)
@@ -123,13 +123,7 @@ int ctl_doors(struct ctl *ctl, int argc, char **argv)
     int code;
     json_t *values = ctl_call_json(ctl, &code, "ListDoors", "");
 
-    if (!values)
-        return code;
-    if (ctl->json)
-        ctl_print_json(list(ctl, values, keys));
-    else
-        ctl_print_table(list(ctl, values, keys), shown);
-    return CTL_DONE;
+    return values ? print_rows(ctl, values, keys, shown) : code;
 }
 
 int ctl_events(struct ctl *ctl, int argc, char **argv)
