@@ -182,6 +182,20 @@ def test_promise_4_events_survive_kill_of_bank_and_hq(site):
     hq.do("verify")
 
 
+def test_promise_4_events_that_the_broker_lost_come_again(site):
+    hq, bank, hands = start(site)
+    wait_until(lambda: hands.status()["outbox"] == 0, "a quiet outbox")
+    hq.kill()
+    hands.stock("P-1-1")
+    last = hands.status()["last_event"]
+    time.sleep(0.3)  # long enough to have been sent to nobody: the broker keeps no queue for HQ
+    assert hands.status()["outbox"] > 0, "nobody has acknowledged"
+    hq.start()
+    wait_until(lambda: hands.status()["outbox"] == 0, "every event at HQ", 30)
+    assert any(e["type"] == "stocked" and e["n"] <= last for e in hq.json("events"))
+    hq.do("verify")
+
+
 def test_promise_6_a_collection_without_a_network_is_delivered_after(site):
     hq, bank, hands = start(site)
     hands.stock("P-1-1")
@@ -232,6 +246,20 @@ def test_staff_work_with_a_badge(site):
     assert bank.call("Present", "s", badge)[0] == "staff"
     assert hands.session() == "idle"
     assert [hands.state(f"HK-{i}") for i in (1, 2, 3)] == ["ready", "ready", "announced"]
+
+
+def test_a_parcel_that_nobody_said_is_in_is_not_stocked(site):
+    hq, bank, hands = start(site)
+    badge = hq.json("badge", "17", "--role=stocker", "--name=Li")["code"]
+    wait_until(lambda: bank.call("Present", "s", badge)[0] == "staff", "the staff document")
+    bank.call("Present", "s", "290000100001")
+    grant = hands.open_and_close()
+    bank.call("EndSession", "ts", str(grant["session"]), "timeout")
+    assert hands.events("stocked") == []
+    assert bank.call("ListDoors")[0][grant["door"] - 1][3] == "unconfirmed"
+    bank.call("ResolveDoor", "us", str(grant["door"]), "empty")
+    assert hands.state("HK-1") == "announced"
+    assert bank.call("ListDoors")[0][grant["door"] - 1][3] == "free"
 
 
 def test_doors_go_out_of_service_only_with_a_reason(site):
