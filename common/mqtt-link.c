@@ -38,9 +38,21 @@ static int port(const struct mqtt_link *link)
     return link->options->port;
 }
 
+/* The broker's own words can be lost with its reset; the usual cause is said in either case. */
+static void fail_tls_ended(struct mqtt_link *link)
+{
+    fail(link,
+         "the broker at %s:%d ended TLS before the connection was set up; check the "
+         "client certificate and its key",
+         host(link), port(link));
+}
+
 static void fail_tcp(struct mqtt_link *link, int error)
 {
-    if (error == ECONNREFUSED)
+    /* The library says EPROTO for what TLS met; on a fast network that is within connect(). */
+    if (error == EPROTO && link->options->ca_file)
+        fail_tls_ended(link);
+    else if (error == ECONNREFUSED)
         fail(link, "connection refused by %s:%d; check that the broker runs and listens there",
              host(link), port(link));
     else if (error == ECONNRESET)
@@ -338,10 +350,7 @@ static void check(struct mqtt_link *link, int rc, int error)
     if (rc == MOSQ_ERR_SUCCESS && mqtt_link_fd(link) >= 0)
         return;
     if (rc == MOSQ_ERR_ERRNO && link->options->ca_file && link->phase < LINK_UP)
-        fail(link,
-             "the broker at %s:%d ended TLS before the connection was set up; check the "
-             "client certificate and its key",
-             host(link), port(link));
+        fail_tls_ended(link);
     else if (rc == MOSQ_ERR_ERRNO)
         fail(link, "connection to %s:%d broke: %s", host(link), port(link), strerror(error));
     else if (rc == MOSQ_ERR_KEEPALIVE)
