@@ -1,0 +1,25 @@
+/* Reads the codes in a gray picture with zbar, in the few ways that are worth it. */
+#pragma once
+
+#include "common/cleanup.h"
+#include "kiosk/decode/pixels.h"
+#include "kiosk/frame-box.h"
+
+#define SCANNER_TEXT_MAX  1024 /* bytes; our longest code has 122 */
+#define SCANNER_TEXTS_MAX 8
+
+struct scanner_text {
+    size_t n_bytes;
+    char text[SCANNER_TEXT_MAX + 1]; /* NUL-terminated besides */
+};
+
+struct scanner;
+
+int scanner_new(struct scanner **ret_scanner);
+struct scanner *scanner_free(struct scanner *scanner);
+DEFINE_CLEANUP(struct scanner *, scanner_free);
+/* Looks for codes; `gray` may be changed. Texts are unique. A code that is longer than
+ * SCANNER_TEXT_MAX or holds a NUL byte is none of ours and left out. Returns how many of
+ * `ret_texts` were filled, or -errno. */
+int scanner_read(struct scanner *scanner, struct gray *gray, enum frame_wish wish,
+                 struct scanner_text ret_texts[static SCANNER_TEXTS_MAX]);

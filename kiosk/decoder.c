@@ -1,0 +1,257 @@
+#include "kiosk/decoder.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "kiosk/decode/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* A process that lived for less than this is replaced only after as long again: a picture on the
+ * glass that kills it each time must not keep the processor busy. */
+#define SHORT_LIFE_US UINT64_C(1000000)
+#define LOOK_US       UINT64_C(100000)
+
+struct decoder {
+    struct decoder_options options;
+    char *program;
+    sd_event *event;
+    sd_event_source *child, *socket_source, *timer;
+    struct frame_box *box;
+    int socket;
+    pid_t pid; /* 0 = none */
+    uint64_t started_us, restart_us;
+    uint64_t offered, done; /* numbers of the newest picture each way */
+    uint64_t busy_since_us; /* the process has had a picture since; 0 = idle */
+    unsigned restarts;
+};
+
+static int start(struct decoder *decoder);
+
+/* Ends the process, if any, and everything that belonged to it. */
+static void end(struct decoder *decoder)
+{
+    decoder->child = sd_event_source_disable_unref(decoder->child);
+    decoder->socket_source = sd_event_source_disable_unref(decoder->socket_source);
+    if (decoder->pid > 0) {
+        kill(decoder->pid, SIGKILL);
+        while (waitpid(decoder->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        decoder->pid = 0;
+    }
+    if (decoder->socket >= 0)
+        close(TAKE_FD(decoder->socket));
+    decoder->box = frame_box_free(decoder->box);
+    decoder->busy_since_us = 0;
+}
+
+static void replace(struct decoder *decoder, const char *why)
+{
+    uint64_t now_us = clock_boot_us();
+    bool at_once = now_us - decoder->started_us >= SHORT_LIFE_US;
+
+    log_warning("decoder: %s; it is replaced", why);
+    end(decoder);
+    decoder->restarts++;
+    decoder->restart_us = at_once ? now_us : now_us + SHORT_LIFE_US;
+    if (at_once && start(decoder) < 0)
+        decoder->restart_us = now_us + SHORT_LIFE_US;
+}
+
+static int on_child(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+    struct decoder *decoder = userdata;
+    char why[80];
+
+    if (info->si_code == CLD_EXITED)
+        snprintf(why, sizeof(why), "ended with exit code %d", info->si_status);
+    else
+        snprintf(why, sizeof(why), "was ended by signal %d", info->si_status);
+    decoder->pid = 0; /* reaped by sd-event */
+    replace(decoder, why);
+    return 0;
+}
+
+/* Whether a packet of `n` bytes is a report that the process could rightly have sent. */
+static bool valid(const struct decoder *decoder, const struct decode_report *report, size_t n)
+{
+    if (n < DECODE_REPORT_BYTES(0) || report->n_texts > SCANNER_TEXTS_MAX ||
+        n != DECODE_REPORT_BYTES(report->n_texts) || report->number > decoder->offered)
+        return false;
+    for (uint32_t i = 0; i < report->n_texts; i++)
+        if (report->texts[i].n_bytes > SCANNER_TEXT_MAX ||
+            strnlen(report->texts[i].text, SCANNER_TEXT_MAX + 1) != report->texts[i].n_bytes)
+            return false;
+    return true;
+}
+
+static int on_report(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    struct decoder *decoder = userdata;
+    struct decode_report report;
+    ssize_t n = recv(fd, &report, sizeof(report), MSG_DONTWAIT | MSG_TRUNC);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n <= 0) { /* it is ending: on_child() takes over */
+        decoder->socket_source = sd_event_source_disable_unref(decoder->socket_source);
+        return 0;
+    }
+    if (!valid(decoder, &report, (size_t)n)) {
+        replace(decoder, "it sent nonsense");
+        return 0;
+    }
+    decoder->done = report.number;
+    decoder->busy_since_us = decoder->done < decoder->offered ? clock_boot_us() : 0;
+    for (uint32_t i = 0; i < report.n_texts; i++)
+        decoder->options.text(decoder->options.userdata,
+                              &(struct decoder_text){.text = report.texts[i].text,
+                                                     .captured_us = report.captured_us,
+                                                     .start_us = report.start_us,
+                                                     .decoded_us = report.done_us});
+    return 0;
+}
+
+/* Runs the program with the socket as its standard input and the box beside it. */
+static int spawn(struct decoder *decoder, int child_socket)
+{
+    char *const words[] = {decoder->program, NULL};
+    /* Out of the way of the numbers that the child gets them as. */
+    _cleanup_close_ int box = fcntl(frame_box_fd(decoder->box), F_DUPFD_CLOEXEC, 10);
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    pid_t pid;
+    int r;
+
+    if (box < 0)
+        return -errno;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_adddup2(&actions, child_socket, DECODE_SOCKET_FD);
+    posix_spawn_file_actions_adddup2(&actions, box, DECODE_BOX_FD);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    r = posix_spawn(&pid, decoder->program, &actions, &attributes, words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (r != 0)
+        return -r;
+    decoder->pid = pid;
+    return 0;
+}
+
+static int start(struct decoder *decoder)
+{
+    int pair[2], r = frame_box_new(&decoder->box);
+
+    if (r < 0)
+        return r;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    decoder->socket = pair[0];
+    r = spawn(decoder, pair[1]);
+    close(pair[1]);
+    if (r >= 0)
+        r = sd_event_add_child(decoder->event, &decoder->child, decoder->pid, WEXITED, on_child,
+                               decoder);
+    if (r >= 0)
+        r = sd_event_add_io(decoder->event, &decoder->socket_source, decoder->socket, EPOLLIN,
+                            on_report, decoder);
+    if (r < 0) {
+        log_errno(r, "cannot start the decoder %s", decoder->program);
+        end(decoder);
+        return r;
+    }
+    decoder->started_us = clock_boot_us();
+    decoder->restart_us = 0;
+    decoder->done = decoder->offered;
+    return 0;
+}
+
+/* Looks after the process: hangs, and starting it again. */
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct decoder *decoder = userdata;
+    uint64_t now_us = clock_boot_us();
+    int r;
+
+    if (decoder->busy_since_us != 0 &&
+        now_us - decoder->busy_since_us > decoder->options.frame_limit_us)
+        replace(decoder, "took too long for a picture");
+    else if (decoder->pid == 0 && now_us >= decoder->restart_us && start(decoder) < 0)
+        decoder->restart_us = now_us + SHORT_LIFE_US;
+    r = sd_event_source_set_time_relative(source, LOOK_US);
+    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int decoder_new(sd_event *event, const struct decoder_options *options, struct decoder **ret)
+{
+    _cleanup_(decoder_freep) struct decoder *decoder = calloc(1, sizeof(*decoder));
+    int r;
+
+    if (!decoder)
+        return -ENOMEM;
+    decoder->socket = -1;
+    decoder->options = *options;
+    decoder->event = sd_event_ref(event);
+    decoder->program = strdup(options->program);
+    if (!decoder->program)
+        return -ENOMEM;
+    decoder->options.program = decoder->program;
+    r = start(decoder);
+    if (r >= 0)
+        r = sd_event_add_time_relative(event, &decoder->timer, CLOCK_BOOTTIME, LOOK_US, 0, on_timer,
+                                       decoder);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(decoder);
+    return 0;
+}
+
+struct decoder *decoder_free(struct decoder *decoder)
+{
+    if (!decoder)
+        return NULL;
+    end(decoder);
+    sd_event_source_disable_unref(decoder->timer);
+    sd_event_unref(decoder->event);
+    free(decoder->program);
+    free(decoder);
+    return NULL;
+}
+
+int decoder_offer(struct decoder *decoder, const struct frame *frame, enum frame_wish wish)
+{
+    int r;
+
+    if (decoder->pid == 0)
+        return 0; /* it is being replaced; the next picture will do */
+    r = frame_box_put(decoder->box, frame, decoder->offered + 1, wish);
+    if (r == -EBADMSG) {
+        replace(decoder, "it destroyed the hand-over");
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    decoder->offered++;
+    if (decoder->busy_since_us == 0)
+        decoder->busy_since_us = clock_boot_us();
+    /* A full socket is no matter: the process has wake-ups enough and takes the newest. */
+    (void)send(decoder->socket, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return 0;
+}
+
+unsigned decoder_restarts(const struct decoder *decoder)
+{
+    return decoder->restarts;
+}
