@@ -68,9 +68,9 @@ int pixels_halve(const struct gray *from, struct gray *to)
         uint8_t *out = to->pixels + (size_t)y * to->width;
 
         for (uint32_t x = 0; x < to->width; x++)
-            out[x] = (uint8_t)((upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1] +
-                                2) /
-                               4);
+            out[x] =
+                (uint8_t)((upper[2 * x] + upper[2 * x + 1] + lower[2 * x] + lower[2 * x + 1] + 2) /
+                          4);
     }
     return 0;
 }

@@ -18,7 +18,8 @@ void gray_done(struct gray *gray);
 
 /* Converts any format but JPEG. -EBADMSG when the frame holds fewer bytes than its size says. */
 int pixels_to_gray(const struct frame *frame, struct gray *gray);
-/* Half the size, each pixel the mean of four: takes the pixel grid of a photographed screen away. */
+/* Half the size, each pixel the mean of four: takes the pixel grid of a photographed screen away.
+ */
 int pixels_halve(const struct gray *from, struct gray *to);
 /* Dark mode: light modules on a dark ground. In place. */
 void pixels_invert(struct gray *gray);

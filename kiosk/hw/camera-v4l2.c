@@ -301,8 +301,9 @@ int camera_v4l2_open(const struct kiosk_config *config, struct camera **ret_came
     if (r == 0)
         r = control(camera->fd, VIDIOC_STREAMON, &type);
     if (r < 0)
-        return fail(ret_error, r, "The camera %s cannot be started: %s. Does another program use "
-                                  "it?",
+        return fail(ret_error, r,
+                    "The camera %s cannot be started: %s. Does another program use "
+                    "it?",
                     device, strerror(-r));
     *ret_camera = TAKE_PTR(camera);
     return 0;

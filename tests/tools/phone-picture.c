@@ -151,11 +151,10 @@ static void draw(const struct settings *settings, const struct view *view, const
             double sum = 0;
 
             for (int i = 0; i < SAMPLES * SAMPLES; i++)
-                sum += tone_at(settings, view, code,
-                               (double)x + (i % SAMPLES + 0.5) / SAMPLES -
-                                   (double)settings->width / 2,
-                               (double)y + (i / SAMPLES + 0.5) / SAMPLES -
-                                   (double)settings->height / 2);
+                sum += tone_at(
+                    settings, view, code,
+                    (double)x + (i % SAMPLES + 0.5) / SAMPLES - (double)settings->width / 2,
+                    (double)y + (i / SAMPLES + 0.5) / SAMPLES - (double)settings->height / 2);
             picture[y * settings->width + x] = (float)(sum / (SAMPLES * SAMPLES));
         }
 }
@@ -225,8 +224,8 @@ static bool save(const struct settings *settings, const char *path, const unsign
     bool good;
 
     if (n > 4 && strcmp(path + n - 4, ".pgm") == 0) {
-        int n_head = snprintf(head, sizeof(head), "P5\n%ld %ld\n255\n", settings->width,
-                              settings->height);
+        int n_head =
+            snprintf(head, sizeof(head), "P5\n%ld %ld\n255\n", settings->width, settings->height);
 
         return write_file(path, head, (size_t)n_head, gray,
                           (size_t)(settings->width * settings->height));
@@ -287,10 +286,18 @@ static const char help_text[] =
 static int parse(int argc, char **argv, struct settings *settings)
 {
     static const struct option options[] = {
-        {"seed", 1, NULL, 's'},  {"width", 1, NULL, 'w'},  {"height", 1, NULL, 'h'},
-        {"tilt", 1, NULL, 't'},  {"turn", 1, NULL, 'u'},   {"blur", 1, NULL, 'b'},
-        {"noise", 1, NULL, 'n'}, {"scale", 1, NULL, 'c'},  {"invert", 0, NULL, 'i'},
-        {"frames", 1, NULL, 'f'}, {"output", 1, NULL, 'o'}, {"help", 0, NULL, '?'},
+        {"seed", 1, NULL, 's'},
+        {"width", 1, NULL, 'w'},
+        {"height", 1, NULL, 'h'},
+        {"tilt", 1, NULL, 't'},
+        {"turn", 1, NULL, 'u'},
+        {"blur", 1, NULL, 'b'},
+        {"noise", 1, NULL, 'n'},
+        {"scale", 1, NULL, 'c'},
+        {"invert", 0, NULL, 'i'},
+        {"frames", 1, NULL, 'f'},
+        {"output", 1, NULL, 'o'},
+        {"help", 0, NULL, '?'},
         {},
     };
     int option;
@@ -299,18 +306,42 @@ static int parse(int argc, char **argv, struct settings *settings)
         double number = optarg ? strtod(optarg, NULL) : 0;
 
         switch (option) {
-        case 's': settings->seed = (uint64_t)number; break;
-        case 'w': settings->width = (long)number; break;
-        case 'h': settings->height = (long)number; break;
-        case 't': settings->tilt = number; break;
-        case 'u': settings->turn = number; break;
-        case 'b': settings->blur = number; break;
-        case 'n': settings->noise = number; break;
-        case 'c': settings->scale = number; break;
-        case 'i': settings->invert = true; break;
-        case 'f': settings->frames = (long)number; break;
-        case 'o': settings->output = optarg; break;
-        default: fputs(help_text, stdout); return 0;
+        case 's':
+            settings->seed = (uint64_t)number;
+            break;
+        case 'w':
+            settings->width = (long)number;
+            break;
+        case 'h':
+            settings->height = (long)number;
+            break;
+        case 't':
+            settings->tilt = number;
+            break;
+        case 'u':
+            settings->turn = number;
+            break;
+        case 'b':
+            settings->blur = number;
+            break;
+        case 'n':
+            settings->noise = number;
+            break;
+        case 'c':
+            settings->scale = number;
+            break;
+        case 'i':
+            settings->invert = true;
+            break;
+        case 'f':
+            settings->frames = (long)number;
+            break;
+        case 'o':
+            settings->output = optarg;
+            break;
+        default:
+            fputs(help_text, stdout);
+            return 0;
         }
     }
     settings->text = argv[optind];
@@ -324,8 +355,14 @@ static int parse(int argc, char **argv, struct settings *settings)
 
 int main(int argc, char **argv)
 {
-    struct settings settings = {.seed = 1, .width = 1280, .height = 720, .frames = 1, .tilt = 15,
-                                .blur = 0.8, .noise = 4, .scale = 6};
+    struct settings settings = {.seed = 1,
+                                .width = 1280,
+                                .height = 720,
+                                .frames = 1,
+                                .tilt = 15,
+                                .blur = 0.8,
+                                .noise = 4,
+                                .scale = 6};
     int r = parse(argc, argv, &settings);
     QRcode *code;
     bool good = true;
