@@ -5,11 +5,11 @@
 
 #define TEXT(name)                                                                                 \
     {                                                                                              \
-        #name, 's', offsetof(struct bank_info, name), sizeof(((struct bank_info *)0)->name)        \
+#name, 's', offsetof(struct bank_info, name), sizeof(((struct bank_info *)0)->name)        \
     }
 #define NUMBER(name)                                                                               \
     {                                                                                              \
-        #name, 'u', offsetof(struct bank_info, name), 0                                            \
+#name, 'u', offsetof(struct bank_info, name), 0                                            \
     }
 
 static const struct member {

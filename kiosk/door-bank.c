@@ -31,9 +31,8 @@ static void step(struct door_bank *bank, uint32_t door, const struct door_event 
     if (r < 0) {
         log_errno(r, "door %u: cannot ask for a pulse", door);
         step(bank, door,
-             &(struct door_event){.type = DOOR_REFUSED,
-                                  .at_us = clock_boot_us(),
-                                  .number = machine->grant.grant});
+             &(struct door_event){
+                 .type = DOOR_REFUSED, .at_us = clock_boot_us(), .number = machine->grant.grant});
     }
 }
 
@@ -58,8 +57,8 @@ static void arm(struct door_bank *bank)
 
 static bool door_event_of(const struct lock_event *event, struct door_event *ret)
 {
-    *ret = (struct door_event){
-        .at_us = event->at_us, .number = event->grant, .sensor = event->sensor};
+    *ret =
+        (struct door_event){.at_us = event->at_us, .number = event->grant, .sensor = event->sensor};
     switch (event->type) {
     case LOCK_COIL_ON:
         ret->type = DOOR_COIL_ON;

@@ -42,7 +42,8 @@ static const char *what_is_broken(const struct kiosk *kiosk)
     return NULL;
 }
 
-/* Drawing waits until nothing else is to be done: a grant that is already in the socket goes first. */
+/* Drawing waits until nothing else is to be done: a grant that is already in the socket goes first.
+ */
 static void draw(struct kiosk *kiosk)
 {
     (void)sd_event_source_set_enabled(kiosk->draw, SD_EVENT_ONESHOT);

@@ -27,10 +27,10 @@ struct words {
 static int parse_words(int argc, char **argv, struct words *ret)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"state", required_argument, NULL, 's'},
-        {"bus", required_argument, NULL, 'b'},    {"trace", required_argument, NULL, 't'},
+        {"config", required_argument, NULL, 'c'},  {"state", required_argument, NULL, 's'},
+        {"bus", required_argument, NULL, 'b'},     {"trace", required_argument, NULL, 't'},
         {"release-locks", no_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'v'},      {},
+        {"version", no_argument, NULL, 'v'},       {},
     };
     int option;
 

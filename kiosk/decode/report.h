@@ -5,9 +5,10 @@
 #include "kiosk/decode/scanner.h"
 
 /* File descriptors that the kiosk gives its child. */
-#define DECODE_SOCKET_FD 0 /* SEQPACKET: a wake-up byte comes in for each picture, reports go out  \
-                            */
-#define DECODE_BOX_FD 3    /* kiosk/frame-box.h */
+#define DECODE_SOCKET_FD                                                                           \
+    0                   /* SEQPACKET: a wake-up byte comes in for each picture, reports go out     \
+                         */
+#define DECODE_BOX_FD 3 /* kiosk/frame-box.h */
 
 struct decode_report {
     uint64_t number;      /* of the picture, as frame_box_put() had it */

@@ -83,9 +83,9 @@ static int make_window(struct sdl *sdl, const struct kiosk_config *config)
 
         scale = down < across ? down : across;
     }
-    sdl->window = SDL_CreateWindow("pickup-kiosk", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED,
-                                   (int)(width * scale), (int)(height * scale),
-                                   SDL_WINDOW_RESIZABLE);
+    sdl->window =
+        SDL_CreateWindow("pickup-kiosk", SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED,
+                         (int)(width * scale), (int)(height * scale), SDL_WINDOW_RESIZABLE);
     if (!sdl->window)
         return -EIO;
     SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "linear");

@@ -108,8 +108,11 @@ void scene_icon(enum screen_kind kind, struct area area, struct draw_list *list)
     case SCREEN_STOCK_CONFIRM:
         box(&pen, 14, 24, 72, 52, 3, COLOUR_WHITE, DRAW_NONE, 0);
         for (int i = 0; i < 9; i++)
-            box(&pen, 20 + 6.8 * i, 32, i % 3 == 0 ? 4 : i % 2 == 0 ? 1.6 : 2.8, 36, 0,
-                COLOUR_NIGHT, DRAW_NONE, 0);
+            box(&pen, 20 + 6.8 * i, 32,
+                i % 3 == 0   ? 4
+                : i % 2 == 0 ? 1.6
+                             : 2.8,
+                36, 0, COLOUR_NIGHT, DRAW_NONE, 0);
         break;
     default:
         phone(&pen);

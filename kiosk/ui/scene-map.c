@@ -43,7 +43,8 @@ static struct area door_area(const struct grid *grid, const struct door *door)
     };
 }
 
-static void draw_door(const struct door *door, struct area area, bool marked, struct draw_list *list)
+static void draw_door(const struct door *door, struct area area, bool marked,
+                      struct draw_list *list)
 {
     double gap = area.h < area.w ? area.h * 0.05 : area.w * 0.05;
     double inner_h = area.h - 2 * gap, inner_w = area.w - 2 * gap;

@@ -97,11 +97,9 @@ static void write_band(const struct screen_state *state, const struct layout *la
     double edge = 5 * layout->unit, w = area.w - 2 * edge;
     char text[256];
 
-    draw_add(list, &(struct draw_item){.kind = DRAW_BOX,
-                                       .w = area.w,
-                                       .h = area.h,
-                                       .fill = ground,
-                                       .border = DRAW_NONE});
+    draw_add(list,
+             &(struct draw_item){
+                 .kind = DRAW_BOX, .w = area.w, .h = area.h, .fill = ground, .border = DRAW_NONE});
     if (state->of > 1 && has_map(state)) {
         words_fill(words_table[WORDS_PARCEL_OF][language].title, state, sizeof(text), text);
         write_text(list, (struct area){edge, area.h * 0.05, w, area.h * 0.13},
@@ -146,8 +144,7 @@ static void write_languages(const struct layout *layout, struct area area, enum 
     for (size_t i = 0; i < LANGUAGES; i++) {
         if (i == first)
             continue;
-        write_text(list,
-                   (struct area){area.x, area.y + line * (double)n++, area.w, line},
+        write_text(list, (struct area){area.x, area.y + line * (double)n++, area.w, line},
                    &(struct writing){(enum language)i, COLOUR_WHITE, COLOUR_NIGHT,
                                      line * 0.5 < 5 * layout->unit ? line * 0.5 : 5 * layout->unit,
                                      false},
@@ -167,8 +164,8 @@ static void draw_attract(const struct layout *layout, enum language language,
     write_languages(layout, words, language, list);
 }
 
-void scene_build(const struct screen_state *state, const struct doors *doors, struct scene_size size,
-                 enum language language, struct draw_list *list)
+void scene_build(const struct screen_state *state, const struct doors *doors,
+                 struct scene_size size, enum language language, struct draw_list *list)
 {
     struct layout layout = lay_out(size);
     enum language speaks =

@@ -9,5 +9,5 @@ struct scene_size {
 
 /* Adds everything to `list`. `language` is the kiosk's own: it comes first while nobody is known to
  * be there. */
-void scene_build(const struct screen_state *state, const struct doors *doors, struct scene_size size,
-                 enum language language, struct draw_list *list);
+void scene_build(const struct screen_state *state, const struct doors *doors,
+                 struct scene_size size, enum language language, struct draw_list *list);

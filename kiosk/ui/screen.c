@@ -68,8 +68,8 @@ int screen_open(const struct kiosk_config *config, const struct doors *doors, sd
     screen->doors = doors;
     screen->size = (struct scene_size){(double)config->screen_width, (double)config->screen_height};
     screen->language = language_find(config->language);
-    screen->picture = cairo_image_surface_create(
-        CAIRO_FORMAT_RGB24, (int)config->screen_width, (int)config->screen_height);
+    screen->picture = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)config->screen_width,
+                                                 (int)config->screen_height);
     if (cairo_surface_status(screen->picture) != CAIRO_STATUS_SUCCESS)
         return -ENOMEM;
     r = open_backend(config, event, &screen->backend, ret_error);

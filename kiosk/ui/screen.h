@@ -31,15 +31,15 @@ enum screen_kind {
 
 struct screen_state {
     enum screen_kind kind;
-    char language[16]; /* "zh-Hans" … as in [screen] language; another one = English */
-    uint32_t door;     /* 0 = none */
+    char language[16];  /* "zh-Hans" … as in [screen] language; another one = English */
+    uint32_t door;      /* 0 = none */
     unsigned index, of; /* the index-th of so many parcels; 0 = not known */
     char order[80], display[80], parcel[80];
-    char outcome[24];         /* REFUSED: one of the outcomes in docs/dbus.md */
-    char text[160];           /* the other bank's name, the reason */
-    int64_t at_ms;            /* too_early, expired, collected: when; 0 = not known */
-    unsigned opened, failed;  /* COLLECTED */
-    unsigned stocked;         /* STAFF */
+    char outcome[24];        /* REFUSED: one of the outcomes in docs/dbus.md */
+    char text[160];          /* the other bank's name, the reason */
+    int64_t at_ms;           /* too_early, expired, collected: when; 0 = not known */
+    unsigned opened, failed; /* COLLECTED */
+    unsigned stocked;        /* STAFF */
 };
 
 /* "attract", "opening" …; NULL for no kind. */

@@ -211,6 +211,7 @@ class Demo:
     def refused(self):
         story = self.story
         story.chapter("The same code once more: refused, and the screen says why")
+        time.sleep(2)  # the phone was taken away: a code that is held still counts once
         _, event, _ = self.present(self.first, "refused")
         if event["outcome"] != "collected":
             raise RuntimeError(f"refused as {event['outcome']}, not as collected")
@@ -285,7 +286,7 @@ class Demo:
             return
         target = BUILD / "demo-screens"
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(self.kiosk.screens, target)
+        shutil.copytree(self.kiosk.screens, target, ignore=shutil.ignore_patterns(".*"))
         self.story.tell("pickup-kiosk", f"{len(list(target.glob('*.png')))} screens were saved in "
                         f"{target}")
 
