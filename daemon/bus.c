@@ -507,6 +507,19 @@ static int connect_bus(const char *address, sd_bus **ret_bus)
     return r;
 }
 
+/* Whoever attaches without the name, as an engineer with busctl does, stays attached. */
+static int on_kiosk_owner(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct manager *manager = userdata;
+    const char *name, *before, *after;
+
+    if (sd_bus_message_read(m, "sss", &name, &before, &after) < 0 || *after)
+        return 0;
+    log_warning("the kiosk has gone; no door is opened until it is back");
+    manager->attached = false;
+    return 0;
+}
+
 int bus_start(struct manager *manager, const char *address)
 {
     int r = connect_bus(address, &manager->bus);
@@ -517,6 +530,11 @@ int bus_start(struct manager *manager, const char *address)
     r = sd_bus_add_object_vtable(manager->bus, &manager->vtable, PATH, NAME, vtable, manager);
     if (r >= 0)
         r = sd_bus_attach_event(manager->bus, manager->event, SD_EVENT_PRIORITY_NORMAL);
+    if (r >= 0)
+        r = sd_bus_add_match(manager->bus, NULL,
+                             "type='signal',sender='org.freedesktop.DBus',"
+                             "member='NameOwnerChanged',arg0='io.pickupd.Kiosk1'",
+                             on_kiosk_owner, manager);
     if (r >= 0)
         r = sd_bus_request_name(manager->bus, NAME, 0);
     if (r < 0)

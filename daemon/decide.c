@@ -16,6 +16,11 @@ int answer_failed(struct manager *manager, int r, struct answer *answer)
 {
     answer->outcome = OUTCOME_OUT_OF_ORDER;
     answer->session = 0;
+    if (r == -ENOTCONN) {
+        snprintf(answer->reason, sizeof(answer->reason),
+                 "the kiosk is away; is pickup-kiosk running?");
+        return 0;
+    }
     snprintf(answer->reason, sizeof(answer->reason), "the bank cannot write to its store: %s",
              strerror(-r));
     return manager_store_failed(manager, r, "deciding");

@@ -43,7 +43,7 @@ struct manager {
     struct store *store;
     struct session session;
     enum sensor *sensors;      /* by door number - 1 */
-    bool attached;             /* a kiosk has said where the doors stand, for this start of ours */
+    bool attached;             /* a kiosk is there and has said where the doors stand */
     uint64_t session_moved_us; /* CLOCK_BOOTTIME: when the session last changed */
     uint64_t started_us;       /* CLOCK_BOOTTIME */
 

@@ -35,8 +35,13 @@ int visit_begin(struct manager *manager, const struct session *session, enum ses
                 const struct session_item *items, unsigned n)
 {
     struct turn turn = {.session = *session};
-    int r = store_begin(manager->store);
+    int r;
 
+    /* Nobody would carry the grant out, and without a word from the sensors it could not be judged.
+     */
+    if (!manager->attached)
+        return -ENOTCONN;
+    r = store_begin(manager->store);
     if (r < 0)
         return r;
     /* A label that is scanned next says that the parcel before it is in. */

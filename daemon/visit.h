@@ -8,7 +8,7 @@ int visit_restore(struct manager *manager);
 
 /* Begins to open `items` (at least one). `session` names who and for what; it replaces a finished
  * session, or goes on with the running staff session when its id is that of manager->session. The
- * first grant is on the disk when 0 is returned. */
+ * first grant is on the disk when 0 is returned. -ENOTCONN without a kiosk that has attached. */
 int visit_begin(struct manager *manager, const struct session *session, enum session_kind kind,
                 const struct session_item *items, unsigned n);
 

@@ -144,6 +144,7 @@ static void paint_box(const struct draw_item *item, cairo_t *cairo)
 
 static void paint_points(const struct draw_item *item, cairo_t *cairo)
 {
+    cairo_new_path(cairo);
     for (size_t i = 0; i < item->n_points; i++)
         cairo_line_to(cairo, item->points[i][0], item->points[i][1]);
     set_colour(cairo, item->fill);

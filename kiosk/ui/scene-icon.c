@@ -78,7 +78,7 @@ static void disc(const struct pen *pen, uint32_t fill)
 
 void scene_icon(enum screen_kind kind, struct area area, struct draw_list *list)
 {
-    double side = area.w < area.h ? area.w : area.h;
+    double side = (area.w < area.h ? area.w : area.h) * (kind == SCREEN_ATTRACT ? 1 : 0.7);
     struct pen pen = {
         .list = list,
         .x = area.x + (area.w - side) / 2,

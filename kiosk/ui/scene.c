@@ -145,9 +145,9 @@ static void write_languages(const struct layout *layout, struct area area, enum 
         if (i == first)
             continue;
         write_text(list, (struct area){area.x, area.y + line * (double)n++, area.w, line},
-                   &(struct writing){(enum language)i, COLOUR_WHITE, COLOUR_NIGHT,
-                                     line * 0.5 < 5 * layout->unit ? line * 0.5 : 5 * layout->unit,
-                                     false},
+                   &(struct writing){
+                       (enum language)i, COLOUR_WHITE, COLOUR_NIGHT,
+                       line * 0.62 < 5 * layout->unit ? line * 0.62 : 5 * layout->unit, false},
                    words_table[WORDS_ATTRACT][i].title);
     }
 }
@@ -157,7 +157,7 @@ static void draw_attract(const struct layout *layout, enum language language,
 {
     struct area icon = layout->picture, words = layout->picture;
 
-    icon.h *= 0.42;
+    icon.h *= 0.38;
     words.y += icon.h + 2 * layout->unit;
     words.h -= icon.h + 2 * layout->unit;
     scene_icon(SCREEN_ATTRACT, icon, list);

@@ -120,7 +120,8 @@ static void write_time(int64_t at_ms, size_t n, char ret[static n])
     time_t at = (time_t)(at_ms / 1000);
     struct tm local;
 
-    if (at_ms <= 0 || !localtime_r(&at, &local) || strftime(ret, n, "%Y-%m-%d %H:%M", &local) == 0)
+    if (at_ms <= 0 || !localtime_r(&at, &local) ||
+        strftime(ret, n, "%Y-%m-%d\u00a0%H:%M", &local) == 0)
         snprintf(ret, n, "–");
 }
 
