@@ -79,17 +79,22 @@ static int attach_session(struct manager *manager, const struct visit_door *door
 
 int visit_attach(struct manager *manager, const struct visit_door *doors, size_t n)
 {
-    struct grant grants[ORDER_PARCELS_MAX];
-    int n_grants, r;
+    int r;
 
     for (size_t i = 0; i < n; i++)
         if (!doors_find(&manager->doors, doors[i].door))
             return -EINVAL;
     r = attach_sensors(manager, doors, n);
-    if (r < 0)
-        return r;
-    manager->attached = true;
-    n_grants = store_grants_out(manager->store, grants, ELEMENTSOF(grants));
+    if (r == 0)
+        manager->attached = true;
+    return r;
+}
+
+int visit_attach_judge(struct manager *manager, const struct visit_door *doors, size_t n)
+{
+    struct grant grants[ORDER_PARCELS_MAX];
+    int r, n_grants = store_grants_out(manager->store, grants, ELEMENTSOF(grants));
+
     for (int i = 0; i < n_grants; i++) {
         const struct visit_door *door = find_visit_door(doors, n, grants[i].door);
 

@@ -93,13 +93,32 @@ static int book_door(struct manager *manager, uint32_t door, enum report report)
     }
 }
 
+/* A kiosk that was restarted while a door stood open sees it close without knowing for which grant:
+ * it is the session's, when that opened this door and has not seen it close. Else 0. */
+static int find_open_grant(struct manager *manager, uint32_t door, enum report report,
+                           uint64_t *ret_id)
+{
+    struct grant grant;
+    int r;
+
+    *ret_id = 0;
+    if (!manager->session.grant || (report != REPORT_CLOSED && report != REPORT_LEFT_OPEN))
+        return 0;
+    r = store_find_grant(manager->store, manager->session.grant, &grant);
+    if (r > 0 && grant.door == door && grant.outcome == GRANT_OPENED && !grant.closed)
+        *ret_id = grant.id;
+    return r < 0 ? r : 0;
+}
+
 static int report_in_transaction(struct manager *manager, uint32_t door, enum report report,
                                  uint64_t id, struct turn *turn, bool *ret_turned)
 {
     enum session_event event = SESSION_END;
     struct grant grant;
-    int r;
+    int r = id ? 0 : find_open_grant(manager, door, report, &id);
 
+    if (r < 0)
+        return r;
     if (report == REPORT_FORCED || report == REPORT_FAULTY || report == REPORT_RESTORED || !id)
         return book_door(manager, door, report);
     r = store_find_grant(manager->store, id, &grant);

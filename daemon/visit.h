@@ -26,6 +26,9 @@ struct visit_door {
     bool open, faulty, busy;
 };
 int visit_attach(struct manager *manager, const struct visit_door *doors, size_t n);
+/* Judges every grant without outcome by the same; the session may go on and grant the next door.
+ * After the kiosk was answered: it carries out only what is granted from then on. */
+int visit_attach_judge(struct manager *manager, const struct visit_door *doors, size_t n);
 
 /* The customer or staff member has left. -ENOENT when it is not the running session. */
 int visit_end(struct manager *manager, uint64_t session, const char *why);

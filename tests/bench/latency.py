@@ -90,7 +90,6 @@ def main():
         bank.simbank("--auto-close=150")
         # A small screen: its PNG files would be the slowest thing here, and a panel writes none.
         kiosk = bank.kiosk(fps=30, width=360, height=640)
-        wait_until(lambda: bank.json("status")["kiosk"], "the kiosk")
         traces = [collect(hq, bank, kiosk, i, i + 1) for i in range(words.rounds)]
         picture = pathlib.Path(folder) / "peer.jpg"
         subprocess.run([program("pickup-phone-picture"), "--seed=1", "--tilt=15",

@@ -83,7 +83,6 @@ class Demo:
         with Timer() as timer:
             self.kiosk = self.bank.kiosk(screen="sdl" if self.window else "mem")
         story.tell("pickup-kiosk", "camera, decoder, locks and screen are up", timer.ms)
-        wait_until(lambda: self.bank.json("status")["kiosk"], "the kiosk to tell where its doors stand")
         wait_until(lambda: self.bank.json("status")["online"], "the bank to be online", 20)
 
     def batch(self):

@@ -77,14 +77,14 @@ class Broker(Process):
         return self
 
 
-def write_doors(path, count=24):
+def write_doors(path, count=24, pulse="100ms"):
     """A table of doors: three columns, mostly small, the lowest row low."""
     sizes = ["S", "S", "M", "S", "M", "L", "S", "XL"]
     lines = []
     for number in range(1, count + 1):
         column, row = (number - 1) // 8 + 1, (number - 1) % 8 + 1
         lines.append(f"[door {number}]\nsize={sizes[row - 1]}\nlow={'yes' if row >= 6 else 'no'}\n"
-                     f"column={column}\nrow={row}\npulse=100ms\n")
+                     f"column={column}\nrow={row}\npulse={pulse}\n")
     path.write_text("\n".join(lines))
 
 
@@ -121,14 +121,15 @@ class Hq(Process):
 class Bank(Process):
     """pickupd of one bank, with its folder of configuration and state."""
 
-    def __init__(self, site, name, doors=24, branch="hk-canton", number=852, settings=""):
+    def __init__(self, site, name, doors=24, branch="hk-canton", number=852, settings="",
+                 pulse="100ms"):
         self.site, self.bank, self.folder = site, name, site.folder / name
         self.folder.mkdir(exist_ok=True)
         self.state = self.folder / "state"
         self.state.mkdir(exist_ok=True)
         self.bus = Bus(self.folder)
         self.n_doors = doors
-        write_doors(self.folder / "doors.conf", doors)
+        write_doors(self.folder / "doors.conf", doors, pulse)
         for key in ("feed.pub", "number.key"):
             shutil.copy(site.hq_process.state / key, self.folder / key)
         certificate, key = site.authority.issue(name)
@@ -179,7 +180,9 @@ class Bank(Process):
 
     def kiosk(self, **settings):
         self.kiosk_process = Kiosk(self, **settings)
-        return self.kiosk_process.start()
+        self.kiosk_process.start()
+        wait_until(lambda: self.json("status")["kiosk"], "the kiosk to tell where its doors stand")
+        return self.kiosk_process
 
 
 class Simbank(Process):
@@ -206,15 +209,16 @@ class Kiosk(Process):
     """pickup-kiosk with a folder as its camera and PNGs as its screen."""
 
     def __init__(self, bank, screen="mem", fps=10, width=1080, height=1920):
+        self.bank = bank
         self.camera, self.screens = bank.folder / "camera", bank.folder / "screens"
         self.trace_file = bank.folder / "trace.jsonl"
         for folder in (self.camera, self.screens):
             folder.mkdir(exist_ok=True)
-        config = bank.folder / "kiosk.conf"
+        self.config = config = bank.folder / "kiosk.conf"
         config.write_text(
             "[kiosk]\ndoors_file=doors.conf\n"
             f"[camera]\nbackend=files\nfolder={self.camera}\nfps={fps}\n"
-            f"[decoder]\nprogram={program('pickup-decode')}\n"
+            f"[decoder]\nprogram={program('pickup-decode')}\nframe_limit=1s\n"
             f"[lock]\nbackend=sim\nsocket={bank.folder / 'simbank.socket'}\nrest=50ms\n"
             f"[screen]\nbackend={screen}\nwidth={width}\nheight={height}\n"
             f"folder={self.screens}\n")
@@ -232,6 +236,15 @@ class Kiosk(Process):
     def show_nothing(self):
         for path in self.camera.glob("*.jpg"):
             path.unlink()
+
+    def shown(self):
+        """Names of the screens so far: attract, opening …"""
+        return [path.stem.split("-", 1)[1] for path in sorted(self.screens.glob("[0-9]*.png"))]
+
+    def decoder(self):
+        """The process id of its decoder, or 0."""
+        children = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return int(children[0]) if children else 0
 
     def traces(self):
         """The lines of the latency trace so far."""
