@@ -106,24 +106,24 @@ static int look(struct scanner *scanner, const struct gray *gray, struct scanner
     return n;
 }
 
-/* The whole picture, then at half size (the pixel grid of a screen, a code held too close); every
- * other picture also inverted (dark mode), because that costs as much again. */
+/* At half size first: a phone is held so close that its code is large, that costs a quarter, and
+ * the mean of four takes away the pixel grid of its screen, which zbar trips over. Then the whole
+ * picture; every other one also inverted (dark mode), because that costs as much again. */
 int scanner_read(struct scanner *scanner, struct gray *gray, enum frame_wish wish,
                  struct scanner_text ret_texts[static SCANNER_TEXTS_MAX])
 {
-    int n, r = set_up(scanner, wish);
+    int n = 0, r = set_up(scanner, wish);
 
+    if (r == 0 && gray->width > 1 && gray->height > 1) {
+        r = pixels_halve(gray, &scanner->half);
+        if (r == 0)
+            n = look(scanner, &scanner->half, ret_texts, 0);
+    }
     if (r < 0)
         return r;
-    scanner->frames++;
-    n = look(scanner, gray, ret_texts, 0);
-    if (n != 0 || gray->width < 2 || gray->height < 2)
-        return n;
-    r = pixels_halve(gray, &scanner->half);
-    if (r < 0)
-        return r;
-    n = look(scanner, &scanner->half, ret_texts, 0);
-    if (n != 0 || scanner->frames % 2 != 0)
+    if (n == 0)
+        n = look(scanner, gray, ret_texts, 0);
+    if (n != 0 || scanner->frames++ % 2 != 0)
         return n;
     pixels_invert(gray);
     return look(scanner, gray, ret_texts, 0);

@@ -53,7 +53,7 @@ def collect(hq, bank, kiosk, i, round_):
     before = len(kiosk.traces())
     kiosk.show(hq.json("code", f"BENCH-{i:07}")["code"], seed=round_, tilt=15)
     wait_until(lambda: len(kiosk.traces()) > before, f"collection {round_}", 30)
-    wait_until(lambda: bank.json("session")["state"] == "idle", "the session's end", 30)
+    wait_until(lambda: bank.json("session")["state"] in ("idle", "collected"), "the door", 30)
     kiosk.show_nothing()
     return kiosk.traces()[before]
 
