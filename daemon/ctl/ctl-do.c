@@ -1,6 +1,5 @@
 #include "daemon/ctl/ctl.h"
 
-#include "common/bank-config.h"
 #include "common/doors.h"
 
 #include <stdio.h>
@@ -233,26 +232,4 @@ int ctl_id_check(struct ctl *ctl, int argc, char **argv)
 int ctl_dispute(struct ctl *ctl, int argc, char **argv)
 {
     return ctl_call(ctl, "Dispute", NULL, "ss", argv[0], argv[1]);
-}
-
-int ctl_check_config(struct ctl *ctl, int argc, char **argv)
-{
-    struct config_mistakes mistakes = {}, door_mistakes = {};
-    const char *path = argc > 0 ? argv[0] : "/etc/pickup/pickupd.conf";
-    struct bank_config config;
-    struct doors doors = {};
-    int r = bank_config_load(path, &config, &mistakes), q = 0;
-
-    if (config.doors_file)
-        q = doors_load(config.doors_file, &doors, &door_mistakes);
-    config_mistakes_print(&mistakes);
-    config_mistakes_print(&door_mistakes);
-    if (r == 0 && q == 0)
-        printf("%s and %s are good: bank %s, %zu doors.\n", path, config.doors_file, config.name,
-               doors.n);
-    config_mistakes_done(&mistakes);
-    config_mistakes_done(&door_mistakes);
-    doors_done(&doors);
-    bank_config_done(&config);
-    return r == 0 && q == 0 ? CTL_DONE : CTL_REFUSED;
 }

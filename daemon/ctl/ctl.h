@@ -59,4 +59,9 @@ int ctl_resolve(struct ctl *ctl, int argc, char **argv);
 int ctl_door(struct ctl *ctl, int argc, char **argv);
 int ctl_id_check(struct ctl *ctl, int argc, char **argv);
 int ctl_dispute(struct ctl *ctl, int argc, char **argv);
+
+/* ctl-config.c */
 int ctl_check_config(struct ctl *ctl, int argc, char **argv);
+
+/* ctl-watch.c */
+int ctl_watch(struct ctl *ctl, int argc, char **argv);

@@ -26,7 +26,8 @@ static const char help_text[] =
     "  door DOOR out-of-service --reason=TEXT | in-service\n"
     "  id-check ORDER                  the document was seen: ten minutes to collect\n"
     "  dispute ORDER TEXT              something is missing\n"
-    "  check-config [FILE]             every mistake in pickupd.conf and its doors.conf\n\n"
+    "  watch                           what happens, as it happens; Ctrl-C ends it\n"
+    "  check-config [FILE…]            every mistake in pickupd.conf, kiosk.conf, doors.conf\n\n"
     "  --bus=ADDRESS   D-Bus address, or system (standard)\n"
     "  --json          answers for programs\n"
     "  --help, --version\n\n"
@@ -48,7 +49,8 @@ static const struct verb verbs[] = {
     {"stock", 1, 2, false, ctl_stock},     {"retrieve", 0, 1, false, ctl_retrieve},
     {"inspect", 1, 1, false, ctl_inspect}, {"resolve", 2, 2, false, ctl_resolve},
     {"door", 2, 2, false, ctl_door},       {"id-check", 1, 1, false, ctl_id_check},
-    {"dispute", 2, 2, false, ctl_dispute}, {"check-config", 0, 1, true, ctl_check_config},
+    {"dispute", 2, 2, false, ctl_dispute}, {"check-config", 0, 16, true, ctl_check_config},
+    {"watch", 0, 0, false, ctl_watch},
 };
 
 static const struct verb *find_verb(const char *name)

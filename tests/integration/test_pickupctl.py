@@ -1,8 +1,9 @@
 """pickupctl against a running bank: what staff type, what they read, how it ends."""
 
+import json
 import threading
 
-from processes import program, run, wait_until
+from processes import Process, program, run, wait_until
 from test_collection import code, start
 
 
@@ -99,3 +100,40 @@ def test_check_config_names_every_mistake(site):
     done = bank.ctl("check-config", bank.config, check=False)
     assert done.returncode == 1
     assert "prot" in done.stderr and "kees" in done.stderr and "pickupd.conf:" in done.stderr
+
+
+def test_check_config_of_the_kiosk(site, tmp_path):
+    good = tmp_path / "kiosk.conf"
+    (tmp_path / "doors.conf").write_text("[door 1]\nsize=S\n")
+    good.write_text("[camera]\nbackend=files\nfolder=pictures\n[lock]\nbackend=sim\nsocket=s\n")
+    done = run(program("pickupctl"), "check-config", good, tmp_path / "doors.conf")
+    assert done.stdout.count("1 doors") == 2
+    good.write_text("[camera]\nbackend=film\nfps=0\n[lock]\nbackend=sim\n")
+    done = run(program("pickupctl"), "check-config", good, check=False)
+    assert done.returncode == 1
+    for line, key in ((2, "backend"), (3, "fps")):
+        assert f"kiosk.conf:{line}" in done.stderr and key in done.stderr
+    other = tmp_path / "other.conf"
+    other.write_text("[sandwich]\n")
+    done = run(program("pickupctl"), "check-config", other, check=False)
+    assert done.returncode == 1 and "no section" in done.stderr
+
+
+def test_watch_tells_what_happens(site):
+    hq, bank, hands = start(site)
+    out = bank.folder / "watch.jsonl"
+    watch = Process(bank.folder, "watch", [program("pickupctl"), f"--bus={bank.bus.address}",
+                                           "--json", "watch"])
+    watch.log = out
+    watch.start(ready=False)
+
+    def signals():
+        return [json.loads(line)["signal"] for line in out.read_text().splitlines()]
+    try:
+        # It tells nothing until its subscription stands; opening doors does no harm meanwhile.
+        wait_until(lambda: hands.bank.call("SetDoorService", "ubs", "9", "false", "x") == [] and
+                   "DoorChanged" in signals(), "the first signal")
+        stock(bank, hands, "P-1-1")
+        wait_until(lambda: {"Granted", "SessionChanged"} <= set(signals()), "the signals")
+    finally:
+        watch.stop()

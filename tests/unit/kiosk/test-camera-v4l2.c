@@ -61,7 +61,7 @@ int __wrap_munmap(void *at, size_t n)
 {
     uint8_t *byte = at;
 
-    if (byte >= driver.memory[0] && byte < driver.memory[BUFFERS])
+    if (byte >= (uint8_t *)driver.memory && byte < (uint8_t *)driver.memory + sizeof(driver.memory))
         return 0;
     return __real_munmap(at, n);
 }
