@@ -5,9 +5,7 @@ UndefinedBehaviorSanitizer. Memory must stay flat, no event may be lost, no sani
 
 import argparse
 import json
-import os
 import pathlib
-import re
 import statistics
 import sys
 import tempfile
@@ -15,16 +13,10 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests" / "integration"))
-# A freed block is kept back for a while by ASan; with its standard of 256 MB nothing could be told.
-os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4:detect_leaks=1")
-os.environ.setdefault("LSAN_OPTIONS", "print_suppressions=0:suppressions="
-                      f"{TOP / 'tests' / 'lsan-suppressions.txt'}")
-
 from bank import Site  # noqa: E402
 from latency import write_orders  # noqa: E402
-from processes import wait_until  # noqa: E402
+from processes import complaints, wait_until  # noqa: E402
 
-COMPLAINT = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:")
 FLAT_KB, FLAT_SHARE = 1024, 0.03  # what the last third may lie over the second
 
 
@@ -84,11 +76,9 @@ class Soak:
             found.append("the chain of events is broken")
         if json.loads(self.bank.simbank_process.do("violations")):
             found.append("the lock bank saw violations")
-        processes = (self.bank, self.kiosk, self.hq, self.bank.simbank_process)
         site.stop()  # leaks are told at the end
-        for process in processes:
-            if COMPLAINT.search(process.log.read_text(errors="replace")):
-                found.append(f"{process.name}: a sanitizer spoke:\n{process.tail()}")
+        found += [f"{name}: a sanitizer spoke:\n{text}"
+                  for name, text in complaints(site.folder).items()]
         return found + self.growth()
 
     def growth(self):

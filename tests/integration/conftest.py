@@ -5,10 +5,13 @@ import tempfile
 import pytest
 
 from bank import Site
+from processes import complaints
 
 
 @pytest.fixture
 def site():
     # Short, because the path of a Unix socket has room for 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="pickup-") as folder, Site(folder) as running:
-        yield running
+    with tempfile.TemporaryDirectory(prefix="pickup-") as folder:
+        with Site(folder) as running:
+            yield running
+        assert not complaints(folder)

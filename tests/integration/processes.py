@@ -6,6 +6,7 @@ is ended by pid, in the reverse order of its start, also when a test fails.
 
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -13,6 +14,17 @@ import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PICKUP_BUILD", TOP / "build"))
+# A freed block is kept back for a while by ASan; with its standard of 256 MB memory never looks flat.
+os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4:detect_leaks=1")
+os.environ.setdefault("LSAN_OPTIONS", "print_suppressions=0:suppressions="
+                      f"{TOP / 'tests' / 'lsan-suppressions.txt'}")
+COMPLAINT = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:")
+
+
+def complaints(folder):
+    """What a sanitizer said in the logs below `folder`, by file: empty when all is well."""
+    return {path.name: text[-3000:] for path in sorted(pathlib.Path(folder).rglob("*.log"))
+            if COMPLAINT.search(text := path.read_text(errors="replace"))}
 
 
 def program(name):
