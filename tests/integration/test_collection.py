@@ -1,12 +1,14 @@
 """A collection with busctl alone, as docs/dbus.md describes it: the promises at the daemon."""
 
 import json
+import os
+import re
 import sqlite3
 import time
 
 import pytest
 
-from processes import wait_until
+from processes import TOP, program, run, wait_until
 
 
 def orders_file(folder, n=3, parcels=1):
@@ -88,6 +90,19 @@ def test_an_order_is_collected_and_hq_knows(site):
     assert hands.session() == "collected" and hands.state("HK-1") == "collected"
     wait_until(lambda: hq.json("order", "HK-1")["state"] == "collected", "HQ to know")
     assert bank.call("Present", "s", code(hq, "HK-1"))[0] == "collected"
+
+
+def test_a_collection_by_hand_as_the_page_says(site):
+    hq, bank, hands = start(site, n=1)
+    page = (TOP / "docs" / "dbus.md").read_text()
+    script = re.search(r"## A collection by hand.*?```sh\n(.*?)```", page, re.DOTALL).group(1)
+    script = script.replace("/tmp/hand.bank", str(site.folder / "hand.bank"))
+    done = run("bash", "-eu", "-c", script, environment={
+        "PATH": f"{program('pickup-simbank').parent}:{os.environ['PATH']}",
+        "BUS": bank.bus.address, "PARCEL": "P-1-1", "CODE": code(hq, "HK-1")})
+    assert '"collected"' in done.stdout.splitlines()[-1]
+    assert hands.state("HK-1") == "collected"
+    wait_until(lambda: hq.json("order", "HK-1")["state"] == "collected", "HQ to know")
 
 
 def test_promise_1_no_grant_without_a_valid_code(site):
