@@ -17,10 +17,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANITIZED 1
 #endif
 #endif
@@ -47,6 +47,8 @@ static int confine(void)
         prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
         setrlimit(RLIMIT_FSIZE, &none) < 0)
         return -errno;
+    /* A last word that goes to a file is lost; it must not end the process. */
+    signal(SIGXFSZ, SIG_IGN);
     /* The sanitizer's shadow needs more address space than any limit that makes sense. */
     if (!SANITIZED && setrlimit(RLIMIT_AS, &memory) < 0)
         return -errno;

@@ -18,6 +18,7 @@ BUILD = pathlib.Path(os.environ.get("PICKUP_BUILD", TOP / "build"))
 os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4:detect_leaks=1")
 os.environ.setdefault("LSAN_OPTIONS", "print_suppressions=0:suppressions="
                       f"{TOP / 'tests' / 'lsan-suppressions.txt'}")
+os.environ.setdefault("TSAN_OPTIONS", f"suppressions={TOP / 'tests' / 'tsan-suppressions.txt'}")
 COMPLAINT = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:")
 
 
