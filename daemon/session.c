@@ -119,6 +119,9 @@ static struct session_effect step_opening(struct session *session, enum session_
         effect = next_parcel(session);
         effect.tell_failed = true;
         return effect;
+    case SESSION_WITHDRAWN:
+        session->failed++;
+        return next_parcel(session);
     case SESSION_END:
         session->ending = true;
         return effect;

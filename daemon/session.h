@@ -57,6 +57,7 @@ struct session {
 enum session_event {
     SESSION_OPENED,
     SESSION_FAILED_TO_OPEN, /* not opened, or nobody knows */
+    SESSION_WITHDRAWN,      /* items[index] must not be opened any more; no grant was written */
     SESSION_CLOSED,
     SESSION_STAYED_OPEN, /* longer than close_timeout */
     SESSION_CONFIRM,     /* staff: the parcel is in */

@@ -1,5 +1,6 @@
 #include "daemon/visit-turn.h"
 
+#include "common/log.h"
 #include "daemon/audit.h"
 #include "daemon/bus.h"
 #include "daemon/outcome-book.h"
@@ -94,11 +95,48 @@ static int write_end(struct manager *manager, struct turn *turn)
     return r;
 }
 
+/* Between two doors of a collection HQ may have taken the order back, or staff the parcel. 1 = it
+ * may still be opened. */
+static int may_go_on(struct manager *manager, const struct session *session)
+{
+    const struct session_item *item = &session->items[session->index];
+    _cleanup_(order_record_freep) struct order_record *record = NULL;
+    int r = store_find_order(manager->store, session->order, &record);
+
+    if (r <= 0)
+        return r;
+    if (record->order->disputed || record->order->status != ORDER_CONFIRMED)
+        return 0;
+    for (size_t i = 0; i < record->order->n_parcels; i++) {
+        const struct placement *placement = &record->placements[i];
+
+        if (strcmp(record->order->parcels[i].id, item->parcel) == 0)
+            return placement->door == item->door && (placement->state == PLACEMENT_STOCKED ||
+                                                     placement->state == PLACEMENT_UNCONFIRMED);
+    }
+    return 0;
+}
+
+static int look_again(struct manager *manager, struct turn *turn)
+{
+    while (turn->effect.grant && turn->session.kind == SESSION_COLLECTION &&
+           turn->session.index > 0) {
+        int r = may_go_on(manager, &turn->session);
+
+        if (r != 0)
+            return r < 0 ? r : 0;
+        log_notice("parcel %s is not given out any more",
+                   turn->session.items[turn->session.index].parcel);
+        turn->effect = session_step(&turn->session, SESSION_WITHDRAWN);
+    }
+    return 0;
+}
+
 int turn_write(struct manager *manager, struct turn *turn)
 {
-    int r = 0;
+    int r = look_again(manager, turn);
 
-    if (turn->effect.confirm)
+    if (r >= 0 && turn->effect.confirm)
         r = turn_confirm_last(manager, &turn->session);
     if (r >= 0 && turn->effect.grant)
         r = write_grant(manager, turn);

@@ -233,6 +233,26 @@ def test_two_parcels_open_one_door_after_the_other(site):
     assert opened == doors and hands.session() == "collected"
 
 
+def test_promise_4_an_order_that_is_cancelled_between_two_doors_opens_no_second(site):
+    hq, bank, hands = start(site, 1, 2)
+    hands.stock("P-1-1")
+    hands.stock("P-1-2")
+    bank.call("Present", "s", code(hq, "HK-1"))
+    first = hands.grants()[0]
+    hands.report(first["door"], "pulsed", first["id"])
+    hands.report(first["door"], "opened", first["id"])
+    document = json.loads((site.folder / "batch.json").read_text())[0]
+    (site.folder / "cancel.json").write_text(
+        json.dumps([{**document, "source_rev": 2, "status": "cancelled"}]))
+    hq.do("import", site.folder / "cancel.json")
+    wait_until(lambda: json.loads(bank.call("GetOrder", "s", "HK-1")[0])["document"]["status"]
+               == "cancelled", "the cancellation at the bank")
+    hands.report(first["door"], "closed", first["id"])
+    assert hands.grants() == []
+    assert hands.state("HK-1") == "cancelled"
+    assert len(hands.events("parcel_collected")) == 1
+
+
 def test_a_session_goes_on_after_a_restart_of_the_daemon(site):
     hq, bank, hands = start(site, 1, 2)
     hands.stock("P-1-1")

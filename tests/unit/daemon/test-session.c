@@ -55,6 +55,17 @@ static void test_no_door_opened_is_a_failure(void **state)
     assert_int_equal(session.state, SESSION_FAILED);
 }
 
+static void test_a_withdrawn_parcel_is_passed_over(void **state)
+{
+    struct session session = collection(2);
+
+    session_step(&session, SESSION_OPENED);
+    assert_true(session_step(&session, SESSION_CLOSED).grant);
+    assert_false(session_step(&session, SESSION_WITHDRAWN).grant);
+    assert_int_equal(session.state, SESSION_COLLECTED);
+    assert_int_equal(session.failed, 1);
+}
+
 static void test_a_grant_that_is_out_is_finished_before_the_end(void **state)
 {
     struct session session = collection(2);
@@ -132,6 +143,7 @@ int main(void)
         cmocka_unit_test(test_one_door_after_the_other),
         cmocka_unit_test(test_a_failed_door_lets_the_rest_go_on),
         cmocka_unit_test(test_no_door_opened_is_a_failure),
+        cmocka_unit_test(test_a_withdrawn_parcel_is_passed_over),
         cmocka_unit_test(test_a_grant_that_is_out_is_finished_before_the_end),
         cmocka_unit_test(test_a_door_left_open_does_not_hold_the_next),
         cmocka_unit_test(test_events_that_do_not_belong_change_nothing),
