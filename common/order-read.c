@@ -1,104 +1,12 @@
 /* Reading HQ's document of an order. Every complaint names the member by its path. */
+#include "common/member.h"
 #include "common/order.h"
 #include "common/wire.h"
 
 #include <errno.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static int _printf_(2, 3) complain(char **ret_reason, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    if (vasprintf(ret_reason, format, ap) < 0)
-        *ret_reason = NULL;
-    va_end(ap);
-    return *ret_reason ? -EBADMSG : -ENOMEM;
-}
-
-static bool absent(const json_t *value)
-{
-    return !value || json_is_null(value);
-}
-
-/* `max_bytes` 0 = any. An absent optional string leaves *ret as it is. */
-static int read_string(const json_t *object, const char *path, const char *member, bool required,
-                       size_t max_bytes, char **ret, char **ret_reason)
-{
-    const json_t *value = json_object_get(object, member);
-    char *copy;
-
-    if (absent(value) && !required)
-        return 0;
-    if (!json_is_string(value))
-        return complain(ret_reason, "%s%s must be a string", path, member);
-    if (required && json_string_length(value) == 0)
-        return complain(ret_reason, "%s%s must not be empty", path, member);
-    if (max_bytes && json_string_length(value) > max_bytes)
-        return complain(ret_reason, "%s%s is longer than %zu bytes", path, member, max_bytes);
-    copy = strdup(json_string_value(value));
-    if (!copy)
-        return -ENOMEM;
-    *ret = copy;
-    return 0;
-}
-
-static int read_integer(const json_t *object, const char *path, const char *member, bool required,
-                        int64_t min, int64_t max, int64_t *ret, char **ret_reason)
-{
-    const json_t *value = json_object_get(object, member);
-
-    if (absent(value) && !required)
-        return 0;
-    if (!json_is_integer(value) || json_integer_value(value) < min ||
-        json_integer_value(value) > max)
-        return complain(ret_reason, "%s%s must be an integer from %lld to %lld", path, member,
-                        (long long)min, (long long)max);
-    *ret = json_integer_value(value);
-    return 0;
-}
-
-static int read_boolean(const json_t *object, const char *member, bool *ret, char **ret_reason)
-{
-    const json_t *value = json_object_get(object, member);
-
-    if (absent(value))
-        return 0;
-    if (!json_is_boolean(value))
-        return complain(ret_reason, "%s must be true or false", member);
-    *ret = json_is_true(value);
-    return 0;
-}
-
-/* An optional member that is an object; *ret is NULL when absent. */
-static int read_object(const json_t *object, const char *path, const char *member,
-                       const json_t **ret, char **ret_reason)
-{
-    const json_t *value = json_object_get(object, member);
-
-    *ret = NULL;
-    if (absent(value))
-        return 0;
-    if (!json_is_object(value))
-        return complain(ret_reason, "%s%s must be an object or null", path, member);
-    *ret = value;
-    return 0;
-}
-
-static int read_hex(const json_t *object, const char *member, uint8_t *ret, size_t n,
-                    char **ret_reason)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-    size_t got = 0;
-
-    if (!text || strlen(text) != n * 2 || strspn(text, "0123456789abcdef") != n * 2 ||
-        sodium_hex2bin(ret, n, text, n * 2, NULL, &got, NULL) < 0 || got != n)
-        return complain(ret_reason, "%s must be %zu lower-case hexadecimal digits", member, n * 2);
-    return 0;
-}
 
 static int read_status(const json_t *document, enum order_status *ret, char **ret_reason)
 {
@@ -110,8 +18,8 @@ static int read_status(const json_t *document, enum order_status *ret, char **re
             return 0;
         }
     }
-    return complain(ret_reason,
-                    "status must be one of confirmed, held, cancelled, returned, moved");
+    return member_complain(ret_reason,
+                           "status must be one of confirmed, held, cancelled, returned, moved");
 }
 
 static int read_placed(const json_t *json, const char *path, const char *bank,
@@ -120,16 +28,22 @@ static int read_placed(const json_t *json, const char *path, const char *bank,
     _cleanup_free_ char *where = NULL, *sub = NULL;
     const json_t *placed;
     int64_t door = 0;
-    int r = read_object(json, path, "placed", &placed, ret_reason);
+    int r = member_object(json, path, "placed", &placed, ret_reason);
 
     if (r < 0 || !placed)
         return r;
     if (asprintf(&sub, "%splaced.", path) < 0)
         return -ENOMEM;
-    r = read_string(placed, sub, "bank", true, WIRE_BANK_MAX, &where, ret_reason);
+    r = member_string(placed, sub, "bank", true, WIRE_BANK_MAX, &where, ret_reason);
     if (r < 0)
         return r;
-    r = read_integer(placed, sub, "door", true, 1, UINT16_MAX, &door, ret_reason);
+    r = member_integer(placed, sub, "door", true, 1, UINT16_MAX, &door, ret_reason);
+    if (r >= 0)
+        r = member_integer(placed, sub, "since", true, 0, INT64_MAX, NULL, ret_reason);
+    if (r >= 0)
+        r = member_string(placed, sub, "log", true, WIRE_FEED_ID_LENGTH, NULL, ret_reason);
+    if (r >= 0)
+        r = member_integer(placed, sub, "n", true, 1, INT64_MAX, NULL, ret_reason);
     if (r < 0)
         return r;
     if (strcmp(where, bank) != 0) {
@@ -142,15 +56,19 @@ static int read_placed(const json_t *json, const char *path, const char *bank,
 static int read_collected(const json_t *json, const char *path, const char *bank,
                           struct parcel *parcel, char **ret_reason)
 {
+    _cleanup_free_ char *where = NULL, *sub = NULL;
     const json_t *collected;
-    const char *where;
-    int r = read_object(json, path, "collected", &collected, ret_reason);
+    int r = member_object(json, path, "collected", &collected, ret_reason);
 
     if (r < 0 || !collected)
         return r;
-    where = json_string_value(json_object_get(collected, "bank"));
-    if (!where)
-        return complain(ret_reason, "%scollected.bank must be a string", path);
+    if (asprintf(&sub, "%scollected.", path) < 0)
+        return -ENOMEM;
+    r = member_string(collected, sub, "bank", true, WIRE_BANK_MAX, &where, ret_reason);
+    if (r >= 0)
+        r = member_integer(collected, sub, "at", true, 0, INT64_MAX, NULL, ret_reason);
+    if (r < 0)
+        return r;
     parcel->collected_elsewhere = strcmp(where, bank) != 0;
     return 0;
 }
@@ -158,15 +76,59 @@ static int read_collected(const json_t *json, const char *path, const char *bank
 static int read_personalisation(const json_t *json, const char *path, struct parcel *parcel,
                                 char **ret_reason)
 {
+    _cleanup_free_ char *sub = NULL;
     const json_t *personalisation;
-    int r = read_object(json, path, "personalisation", &personalisation, ret_reason);
+    int r = member_object(json, path, "personalisation", &personalisation, ret_reason);
 
     if (r < 0 || !personalisation)
         return r;
+    if (asprintf(&sub, "%spersonalisation.", path) < 0)
+        return -ENOMEM;
     if (!json_is_string(json_object_get(personalisation, "text")))
-        return complain(ret_reason, "%spersonalisation.text must be a string", path);
+        return member_complain(ret_reason, "%stext must be a string", sub);
     parcel->personalised = true;
-    parcel->quality_checked = json_is_true(json_object_get(personalisation, "checked"));
+    return member_boolean(personalisation, sub, "checked", false, &parcel->quality_checked,
+                          ret_reason);
+}
+
+static int check_name(const json_t *item, const char *path, char **ret_reason)
+{
+    json_t *name = json_object_get(item, "name"), *text;
+    const char *language;
+
+    if (!json_is_object(name) || json_object_size(name) == 0)
+        return member_complain(ret_reason, "%sname must be an object of texts by language", path);
+    json_object_foreach (name, language, text) {
+        if (!json_is_string(text) || json_string_length(text) == 0)
+            return member_complain(ret_reason, "%sname.%.35s must be a text", path, language);
+    }
+    return 0;
+}
+
+/* The bank shows them and searches them for recalls, so they must be readable now. */
+static int check_items(const json_t *json, const char *path, char **ret_reason)
+{
+    const json_t *items = json_object_get(json, "items");
+    json_t *item;
+    size_t i;
+    int r = 0;
+
+    if (!json_is_array(items)) /* empty after the bank has erased what the order was */
+        return member_complain(ret_reason, "%sitems must be an array", path);
+    json_array_foreach (items, i, item) {
+        char sub[64];
+
+        snprintf(sub, sizeof(sub), "%sitems[%zu].", path, i);
+        if (!json_is_object(item))
+            return member_complain(ret_reason, "%sitems[%zu] must be an object", path, i);
+        r = member_string(item, sub, "sku", true, ORDER_ID_MAX, NULL, ret_reason);
+        if (r >= 0)
+            r = check_name(item, sub, ret_reason);
+        if (r >= 0)
+            r = member_integer(item, sub, "qty", true, 1, INT64_MAX, NULL, ret_reason);
+        if (r < 0)
+            return r;
+    }
     return 0;
 }
 
@@ -179,17 +141,17 @@ static int read_parcel(const json_t *json, size_t i, const char *bank, struct pa
 
     snprintf(path, sizeof(path), "parcels[%zu].", i);
     if (!json_is_object(json))
-        return complain(ret_reason, "parcels[%zu] must be an object", i);
-    r = read_string(json, path, "parcel", true, ORDER_ID_MAX, &parcel->id, ret_reason);
+        return member_complain(ret_reason, "parcels[%zu] must be an object", i);
+    r = member_string(json, path, "parcel", true, ORDER_ID_MAX, &parcel->id, ret_reason);
     if (r < 0)
         return r;
-    r = read_string(json, path, "barcode", false, ORDER_ID_MAX, &parcel->barcode, ret_reason);
+    r = member_string(json, path, "barcode", false, ORDER_ID_MAX, &parcel->barcode, ret_reason);
     if (r < 0)
         return r;
     size = json_string_value(json_object_get(json, "size"));
     r = size ? parcel_size_from_name(size) : -EINVAL;
     if (r < 0)
-        return complain(ret_reason, "%ssize must be one of S, M, L, XL", path);
+        return member_complain(ret_reason, "%ssize must be one of S, M, L, XL", path);
     parcel->size = (enum parcel_size)r;
     r = read_personalisation(json, path, parcel, ret_reason);
     if (r < 0)
@@ -197,7 +159,8 @@ static int read_parcel(const json_t *json, size_t i, const char *bank, struct pa
     r = read_placed(json, path, bank, parcel, ret_reason);
     if (r < 0)
         return r;
-    return read_collected(json, path, bank, parcel, ret_reason);
+    r = read_collected(json, path, bank, parcel, ret_reason);
+    return r < 0 ? r : check_items(json, path, ret_reason);
 }
 
 static int read_parcels(const json_t *document, const char *bank, struct order *order,
@@ -208,8 +171,8 @@ static int read_parcels(const json_t *document, const char *bank, struct order *
     json_t *json;
 
     if (!json_is_array(parcels) || n < 1 || n > ORDER_PARCELS_MAX)
-        return complain(ret_reason, "parcels must be an array of 1 to %d parcels",
-                        ORDER_PARCELS_MAX);
+        return member_complain(ret_reason, "parcels must be an array of 1 to %d parcels",
+                               ORDER_PARCELS_MAX);
     order->parcels = calloc(n, sizeof(*order->parcels));
     if (!order->parcels)
         return -ENOMEM;
@@ -221,8 +184,8 @@ static int read_parcels(const json_t *document, const char *bank, struct order *
             return r;
         for (size_t k = 0; k < i; k++)
             if (strcmp(order->parcels[k].id, order->parcels[i].id) == 0)
-                return complain(ret_reason, "parcels[%zu].parcel is the same as parcels[%zu]'s", i,
-                                k);
+                return member_complain(ret_reason,
+                                       "parcels[%zu].parcel is the same as parcels[%zu]'s", i, k);
     }
     return 0;
 }
@@ -236,14 +199,14 @@ static int read_code(const json_t *document, struct order *order, char **ret_rea
     int r;
 
     if (!json_is_object(code))
-        return complain(ret_reason, "code must be an object");
-    r = read_integer(code, "code.", "epoch", true, 0, UINT8_MAX, &epoch, ret_reason);
+        return member_complain(ret_reason, "code must be an object");
+    r = member_integer(code, "code.", "epoch", true, 0, UINT8_MAX, &epoch, ret_reason);
     if (r < 0)
         return r;
     order->epoch = (uint8_t)epoch;
     kinds = json_object_get(code, "kinds");
     if (!json_is_array(kinds))
-        return complain(ret_reason, "code.kinds must be an array");
+        return member_complain(ret_reason, "code.kinds must be an array");
     json_array_foreach (kinds, i, kind) {
         const char *name = json_string_value(kind);
 
@@ -252,12 +215,20 @@ static int read_code(const json_t *document, struct order *order, char **ret_rea
         else if (name && strcmp(name, "P2") == 0)
             order->p2_opens = true;
         else
-            return complain(ret_reason, "code.kinds[%zu] must be \"P1\" or \"P2\"", i);
+            return member_complain(ret_reason, "code.kinds[%zu] must be \"P1\" or \"P2\"", i);
     }
-    if (absent(json_object_get(document, "number_digest")))
+    if (!member_absent(json_object_get(code, "secret"))) {
+        uint8_t secret[32];
+
+        r = member_base64(code, "code.", "secret", secret, sizeof(secret), ret_reason);
+        sodium_memzero(secret, sizeof(secret));
+        if (r < 0)
+            return r;
+    }
+    if (member_absent(json_object_get(document, "number_digest")))
         return 0;
-    r = read_hex(document, "number_digest", order->number_digest, sizeof(order->number_digest),
-                 ret_reason);
+    r = member_hex(document, "", "number_digest", order->number_digest,
+                   sizeof(order->number_digest), ret_reason);
     order->has_number = r == 0;
     return r;
 }
@@ -276,40 +247,42 @@ static int read_times(const json_t *document, struct order *order, char **ret_re
     int r;
 
     for (size_t i = 0; i < ELEMENTSOF(times); i++) {
-        r = read_integer(document, "", times[i].member, false, 0, INT64_MAX, times[i].ret,
-                         ret_reason);
+        r = member_integer(document, "", times[i].member, false, 0, INT64_MAX, times[i].ret,
+                           ret_reason);
         if (r < 0)
             return r;
     }
-    r = read_object(document, "", "slot", &slot, ret_reason);
+    r = member_object(document, "", "slot", &slot, ret_reason);
     if (r < 0)
         return r;
     if (slot) {
-        r = read_integer(slot, "slot.", "from", true, 0, INT64_MAX, &order->slot_from, ret_reason);
+        r = member_integer(slot, "slot.", "from", true, 0, INT64_MAX, &order->slot_from,
+                           ret_reason);
         if (r < 0)
             return r;
-        r = read_integer(slot, "slot.", "to", true, order->slot_from, INT64_MAX, &order->slot_to,
-                         ret_reason);
+        r = member_integer(slot, "slot.", "to", true, order->slot_from, INT64_MAX, &order->slot_to,
+                           ret_reason);
         if (r < 0)
             return r;
     }
-    r = read_object(document, "", "departure", &departure, ret_reason);
+    r = member_object(document, "", "departure", &departure, ret_reason);
     if (r < 0 || !departure)
         return r;
-    return read_integer(departure, "departure.", "at", false, 0, INT64_MAX, &order->departure_at,
-                        ret_reason);
+    r = member_integer(departure, "departure.", "at", false, 0, INT64_MAX, &order->departure_at,
+                       ret_reason);
+    return r < 0 ? r : member_string(departure, "departure.", "flight", false, 0, NULL, ret_reason);
 }
 
 static int read_flags(const json_t *document, struct order *order, char **ret_reason)
 {
-    int r = read_boolean(document, "id_check", &order->id_check, ret_reason);
+    int r = member_boolean(document, "", "id_check", false, &order->id_check, ret_reason);
 
     if (r < 0)
         return r;
-    r = read_boolean(document, "low_door", &order->low_door, ret_reason);
+    r = member_boolean(document, "", "low_door", false, &order->low_door, ret_reason);
     if (r < 0)
         return r;
-    return read_boolean(document, "disputed", &order->disputed, ret_reason);
+    return member_boolean(document, "", "disputed", false, &order->disputed, ret_reason);
 }
 
 static int read_identity(const json_t *document, struct order *order, char **ret_reason)
@@ -318,16 +291,16 @@ static int read_identity(const json_t *document, struct order *order, char **ret
     int r;
 
     if (!json_is_object(document))
-        return complain(ret_reason, "a document must be an object");
-    r = read_string(document, "", "order", true, ORDER_ID_MAX, &order->id, ret_reason);
+        return member_complain(ret_reason, "a document must be an object");
+    r = member_string(document, "", "order", true, ORDER_ID_MAX, &order->id, ret_reason);
     if (r < 0)
         return r;
-    r = read_hex(document, "handle", handle, sizeof(handle), ret_reason);
+    r = member_hex(document, "", "handle", handle, sizeof(handle), ret_reason);
     if (r < 0)
         return r;
     for (size_t i = 0; i < sizeof(handle); i++)
         order->handle = order->handle << 8 | handle[i];
-    r = read_integer(document, "", "rev", true, 1, INT64_MAX, &order->rev, ret_reason);
+    r = member_integer(document, "", "rev", true, 1, INT64_MAX, &order->rev, ret_reason);
     if (r < 0)
         return r;
     return read_status(document, &order->status, ret_reason);
@@ -348,14 +321,20 @@ int order_parse(const json_t *document, const char *bank, struct order **ret_ord
         *ret_order = TAKE_PTR(order);
         return 0;
     }
-    r = read_string(document, "", "display", false, 0, &order->display, ret_reason);
+    r = member_string(document, "", "branch", true, WIRE_BANK_MAX, NULL, ret_reason);
     if (r < 0)
         return r;
-    r = read_string(document, "", "lang", false, 35, &order->lang, ret_reason);
+    r = member_string(document, "", "display", false, 0, &order->display, ret_reason);
     if (r < 0)
         return r;
-    r = read_string(document, "", "member_tag", false, ORDER_ID_MAX, &order->member_tag,
-                    ret_reason);
+    r = member_string(document, "", "campaign", false, ORDER_ID_MAX, NULL, ret_reason);
+    if (r < 0)
+        return r;
+    r = member_string(document, "", "lang", false, 35, &order->lang, ret_reason);
+    if (r < 0)
+        return r;
+    r = member_string(document, "", "member_tag", false, ORDER_ID_MAX, &order->member_tag,
+                      ret_reason);
     if (r < 0)
         return r;
     r = read_times(document, order, ret_reason);

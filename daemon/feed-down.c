@@ -1,5 +1,6 @@
 #include "daemon/feed-down.h"
 
+#include "common/document.h"
 #include "common/log.h"
 #include "common/wire.h"
 #include "daemon/audit.h"
@@ -71,26 +72,18 @@ static int apply_order(struct manager *manager, const json_t *document)
     _cleanup_(order_freep) struct order *order = NULL;
     _cleanup_free_ char *reason = NULL;
     int64_t seq = json_integer_value(json_object_get(document, "seq"));
-    const char *number = json_string_value(json_object_get(document, "order"));
-    const char *status = json_string_value(json_object_get(document, "status"));
     const char *branch = json_string_value(json_object_get(document, "branch"));
     const json_t *parcel;
     size_t i;
-    int r;
+    int r = order_parse(document, manager->config.name, &order, &reason);
 
-    if (number && status && strcmp(status, "moved") == 0) {
-        int64_t rev = json_integer_value(json_object_get(document, "rev"));
-
-        if (rev < 1)
-            return reject(manager, document, "rev must be an integer above 0");
-        return store_put_moved(manager->store, number, rev, seq, clock_now_ms());
-    }
-    r = order_parse(document, manager->config.name, &order, &reason);
     if (r == -EBADMSG)
         return reject(manager, document, reason);
     if (r < 0)
         return r;
-    if (!branch || strcmp(branch, manager->config.branch) != 0)
+    if (order->status == ORDER_MOVED)
+        return store_put_moved(manager->store, order->id, order->rev, seq, clock_now_ms());
+    if (strcmp(branch, manager->config.branch) != 0)
         return reject(manager, document, "branch is not the branch of this bank");
     r = store_put_order(manager->store, order, document, seq, clock_now_ms());
     if (r == -EEXIST)
@@ -105,35 +98,16 @@ static int apply_order(struct manager *manager, const json_t *document)
     return 0;
 }
 
-/* The member that names a document of this kind, NULL = a kind that this version does not know. */
-static const char *name_of(const char *kind)
-{
-    static const char *const kinds[] = {"staff", "key", "policy", "recall"};
-
-    for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
-        if (strcmp(kind, kinds[i]) == 0)
-            return kinds[i];
-    return NULL;
-}
-
 static int apply_other(struct manager *manager, const char *kind, const json_t *document)
 {
-    const char *member = name_of(kind), *name;
-    const json_t *value;
-    json_int_t rev = json_integer_value(json_object_get(document, "rev"));
-    char number[24];
-    int r;
+    _cleanup_free_ char *reason = NULL, *name = NULL;
+    int64_t rev = 0;
+    int r = document_read(document, kind, &name, &rev, &reason);
 
-    if (!member)
-        return reject(manager, document, "this version does not know its kind");
-    value = json_object_get(document, member);
-    name = json_string_value(value);
-    if (json_is_integer(value)) {
-        snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        name = number;
-    }
-    if (!name || rev < 1)
-        return reject(manager, document, "its name or rev is missing");
+    if (r == -EBADMSG)
+        return reject(manager, document, reason);
+    if (r < 0)
+        return r;
     r = store_put_document(manager->store, kind, name, rev, document);
     if (r > 0 && strcmp(kind, "key") == 0)
         r = manager_load_keys(manager);
@@ -143,9 +117,12 @@ static int apply_other(struct manager *manager, const char *kind, const json_t *
 static int apply(struct manager *manager, const json_t *document)
 {
     const json_t *kind = json_object_get(document, "kind");
+    const json_t *seq = json_object_get(document, "seq");
 
     if (!json_is_object(document))
         return reject(manager, document, "it is not an object");
+    if (!json_is_integer(seq) || json_integer_value(seq) < 1)
+        return reject(manager, document, "seq must be an integer above 0");
     if (!kind || (json_is_string(kind) && strcmp(json_string_value(kind), "order") == 0))
         return apply_order(manager, document);
     if (!json_is_string(kind))
