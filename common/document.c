@@ -69,8 +69,7 @@ static int read_key(const json_t *document, char **ret_name, char **ret_reason)
     }
     if (r >= 0)
         r = member_boolean(document, "", "revoked", false, NULL, ret_reason);
-    return r < 0 ? r
-                 : member_string(document, "", "key", true, ORDER_ID_MAX, ret_name, ret_reason);
+    return r < 0 ? r : member_string(document, "", "key", true, ORDER_ID_MAX, ret_name, ret_reason);
 }
 
 /* An array of strings that are not empty. */

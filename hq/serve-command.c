@@ -3,11 +3,13 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/member.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define BURST 16 /* commands a turn */
+#define BURST          16 /* commands a turn */
+#define COMMAND_ID_MAX 64
 
 struct sending {
     struct serve *serve;
@@ -61,18 +63,21 @@ int serve_commands_pump(struct serve *serve)
 int serve_reply(struct serve *serve, struct serve_bank *bank, const char *json, size_t n)
 {
     json_auto_t *reply = NULL;
-    _cleanup_free_ char *reason = NULL;
-    const char *id, *result;
+    _cleanup_free_ char *reason = NULL, *id = NULL, *result = NULL;
     int r = wire_parse(json, n, &reply, &reason);
 
-    if (r == -ENOMEM)
-        return r;
-    id = json_string_value(json_object_get(reply, "id"));
-    result = json_string_value(json_object_get(reply, "result"));
-    if (r < 0 || !id || !result) {
-        log_warning("Bank %s: up/reply is ignored: %s.", bank->name, reason ?: "no id or result");
+    if (r >= 0)
+        r = member_string(reply, "", "id", true, COMMAND_ID_MAX, &id, &reason);
+    if (r >= 0)
+        r = member_string(reply, "", "result", true, 0, &result, &reason);
+    if (r >= 0 && !json_is_string(json_object_get(reply, "reason")))
+        r = member_complain(&reason, "reason must be a string");
+    if (r == -EBADMSG) {
+        log_warning("Bank %s: up/reply is ignored: %s.", bank->name, reason);
         return 0;
     }
+    if (r < 0)
+        return r;
     r = serve_batch(serve);
     if (r < 0)
         return r;

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/member.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -155,12 +156,45 @@ int serve_events(struct serve *serve, struct serve_bank *bank, const char *json,
     return r;
 }
 
+/* The last will says no more than that the bank is gone. */
+static int check_status(const json_t *status, char **ret_reason)
+{
+    static const char *const numbers[] = {"cursor", "outbox",     "last_event",
+                                          "doors",  "free_doors", "faults"};
+    const json_t *clock;
+    bool online = false;
+    int r = member_boolean(status, "", "online", true, &online, ret_reason);
+
+    if (r < 0 || !online)
+        return r;
+    r = member_string(status, "", "version", true, 0, NULL, ret_reason);
+    if (r >= 0)
+        r = member_string(status, "", "boot", true, 32, NULL, ret_reason);
+    if (r >= 0)
+        r = member_string(status, "", "feed", false, UUID_LENGTH, NULL, ret_reason);
+    if (r >= 0)
+        r = member_string(status, "", "log", true, UUID_LENGTH, NULL, ret_reason);
+    for (size_t i = 0; i < ELEMENTSOF(numbers) && r >= 0; i++)
+        r = member_integer(status, "", numbers[i], true, 0, INT64_MAX, NULL, ret_reason);
+    if (r >= 0)
+        r = member_object(status, "", "clock", &clock, ret_reason);
+    if (r >= 0 && !clock)
+        r = member_complain(ret_reason, "clock must be an object");
+    if (r >= 0)
+        r = member_integer(clock, "clock.", "now", true, 0, INT64_MAX, NULL, ret_reason);
+    if (r >= 0)
+        r = member_boolean(clock, "clock.", "trusted", true, NULL, ret_reason);
+    return r;
+}
+
 int serve_status(struct serve *serve, struct serve_bank *bank, const char *json, size_t n)
 {
     json_auto_t *status = NULL;
     _cleanup_free_ char *reason = NULL;
     int r = wire_parse(json, n, &status, &reason);
 
+    if (r >= 0)
+        r = check_status(status, &reason);
     if (r == -EBADMSG) {
         log_warning("Bank %s: up/status is ignored: %s.", bank->name, reason);
         return 0;
