@@ -51,6 +51,12 @@ static const struct config_item items[] = {
          .max = 60 * MINUTE),
 };
 
+const struct config_item *bank_config_items(size_t *ret_n)
+{
+    *ret_n = ELEMENTSOF(items);
+    return items;
+}
+
 static int resolve(const char *file, bool credential, char **path)
 {
     char *resolved;

@@ -28,3 +28,5 @@ struct bank_config {
 int bank_config_load(const char *path, struct bank_config *ret_config,
                      struct config_mistakes *ret_mistakes);
 void bank_config_done(struct bank_config *config);
+/* The table of pickupd.conf, for whoever describes it. */
+const struct config_item *bank_config_items(size_t *ret_n);

@@ -131,8 +131,7 @@ static int parse_size(const char *value, int64_t *ret_bytes)
     return 0;
 }
 
-/* A limit as one would write it: in the largest unit that leaves no remainder. */
-static void write_limit(const struct config_item *item, int64_t value, char ret_text[32])
+void config_value_write(const struct config_item *item, int64_t value, char ret_text[32])
 {
     const struct unit *units = item->type == CONFIG_SIZE ? size_units : duration_units;
     size_t n_units = item->type == CONFIG_SIZE       ? ELEMENTSOF(size_units)
@@ -168,8 +167,8 @@ static int set_number(const struct config_item *item, const char *value, int64_t
     if ((item->min != 0 || item->max != 0) && (number < item->min || number > item->max)) {
         char min[32], max[32];
 
-        write_limit(item, item->min, min);
-        write_limit(item, item->max, max);
+        config_value_write(item, item->min, min);
+        config_value_write(item, item->max, max);
         return problem(ret_problem, "must be between %s and %s", min, max);
     }
     *member = number;

@@ -11,3 +11,6 @@ int config_value_set(const struct config_item *item, const char *value, void *ta
 
 /* What to write for this type when the table gives no remedy: "Write a number." */
 const char *config_value_remedy(const struct config_item *item);
+
+/* A limit of `item` as one would write it: in the largest unit that leaves no remainder. */
+void config_value_write(const struct config_item *item, int64_t value, char ret_text[32]);

@@ -25,6 +25,12 @@ static const struct config_item items[] = {
      .max = 32},
 };
 
+const struct config_item *doors_items(size_t *ret_n)
+{
+    *ret_n = ELEMENTSOF(items);
+    return items;
+}
+
 /* A door while it is read: what was given, and where it was first named. */
 struct draft {
     struct door door;

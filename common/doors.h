@@ -42,3 +42,6 @@ int doors_load(const char *path, struct doors *ret_doors, struct config_mistakes
 void doors_done(struct doors *doors);
 /* The door `number`, or NULL. */
 const struct door *doors_find(const struct doors *doors, uint32_t number);
+/* The table of [doors] in doors.conf; the keys of a door are none of it, for whoever describes it.
+ */
+const struct config_item *doors_items(size_t *ret_n);

@@ -38,6 +38,12 @@ static const struct config_item items[] = {
          .remedy = "Write zh-Hans, zh-Hant, en, ja, ko, th, ru, fr or ar."),
 };
 
+const struct config_item *kiosk_config_items(size_t *ret_n)
+{
+    *ret_n = ELEMENTSOF(items);
+    return items;
+}
+
 /* What a backend cannot do without. */
 static int check(const char *path, const struct kiosk_config *config,
                  struct config_mistakes *mistakes)

@@ -44,3 +44,5 @@ struct kiosk_config {
 int kiosk_config_load(const char *path, struct kiosk_config *ret_config,
                       struct config_mistakes *ret_mistakes);
 void kiosk_config_done(struct kiosk_config *config);
+/* The table of kiosk.conf, for whoever describes it. */
+const struct config_item *kiosk_config_items(size_t *ret_n);

@@ -34,6 +34,12 @@ static const struct config_item items[] = {
          .max = 10 * MINUTE),
 };
 
+const struct config_item *hq_config_items(size_t *ret_n)
+{
+    *ret_n = ELEMENTSOF(items);
+    return items;
+}
+
 static struct hq_branch *find_branch(const struct hq_config *config, const char *name)
 {
     for (size_t i = 0; i < config->n_branches; i++)

@@ -32,3 +32,6 @@ const struct hq_branch *hq_config_branch(const struct hq_config *config, const c
 const struct hq_branch *hq_config_branch_of(const struct hq_config *config, const char *bank);
 /* The branch whose name is like `name`, for "did you mean"; NULL when none is near. */
 const char *hq_config_nearest_branch(const struct hq_config *config, const char *name);
+/* The table of [broker] in hq.conf; the keys of a branch are none of it, for whoever describes it.
+ */
+const struct config_item *hq_config_items(size_t *ret_n);
