@@ -121,7 +121,7 @@ def damm(digits):
 
 
 def check_numbers():
-    key = bytes.fromhex(re.search(r"number key `([0-9a-f]{64})`", PAGE)[1])
+    key = bytes.fromhex(re.search(r"number key\s+`([0-9a-f]{64})`", PAGE)[1])
 
     def digest(data):
         return hashlib.blake2b(data, digest_size=16, key=key).hexdigest()
