@@ -15,8 +15,7 @@ results = []
 
 
 def check(what, wrong):
-    results.append(f"{'not ok' if wrong else 'ok'} {len(results) + 1} - {what}")
-    results.extend(f"# {line}" for line in wrong)
+    results.append((what, wrong))
 
 
 def documented(page):
@@ -80,5 +79,8 @@ for page in PAGES:
            re.findall(r"^\.Xr ((?:pickup|doors|kiosk|hq)\S* \d)", text, re.M)
            if not (page.parent / name.replace(" ", ".")).exists()])
 
-print(f"1..{sum(not line.startswith('#') for line in results)}")
-print("\n".join(results))
+print(f"1..{len(results)}")
+for n, (what, wrong) in enumerate(results, 1):
+    print("not ok" if wrong else "ok", n, "-", what)
+    for line in wrong:
+        print("#", line)
