@@ -38,6 +38,10 @@ static const struct verb verbs[] = {
     {"verify", "", "check the audit chain of every bank", true, verb_verify},
     {"command", "BANK VERB DOOR --reason=TEXT [--actor=WHO] [--seconds=N]",
      "open, out_of_service or in_service", true, verb_command},
+    {"backup", "FILE [--force]", "copy the database to a file, also while serving", true,
+     verb_backup},
+    {"restore", "FILE [--force]", "take up a backup; the banks send again what it lacks", false,
+     verb_restore},
 };
 
 static void print_help(void)

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
@@ -256,26 +255,6 @@ static int publish_policy(struct serve *serve, char **ret_error)
     return r;
 }
 
-/* Two of us would both answer; the lock ends with the process. */
-static int lock(struct serve *serve, int *ret_fd)
-{
-    _cleanup_free_ char *path = NULL;
-    int fd;
-
-    if (asprintf(&path, "%s/serve.lock", serve->context->state) < 0)
-        return -ENOMEM;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return log_errno(errno, "%s cannot be made", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        log_error("Another pickup-hq serve runs on %s. Stop it first.", serve->context->state);
-        close(fd);
-        return -EBUSY;
-    }
-    *ret_fd = fd;
-    return 0;
-}
-
 static int listen_for_pokes(struct serve *serve, sd_event *event)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -401,7 +380,7 @@ int verb_serve(struct context *context, int argc, char **argv)
 
     if (r < 0)
         return EXIT_USAGE;
-    if (lock(&serve, &lock_fd) < 0)
+    if (hq_lock(context->state, &lock_fd) < 0)
         return EXIT_FAILED;
     r = run(&serve);
     sodium_memzero(serve.feed_seed, sizeof(serve.feed_seed));

@@ -28,6 +28,11 @@ int store_bank_status(struct store *store, const char *bank, const json_t *statu
     return r < 0 ? r : db_run(store->sql[S_BANK_STATUS]);
 }
 
+int store_all_banks_offline(struct store *store)
+{
+    return db_run(store->sql[S_BANKS_OFFLINE]);
+}
+
 int store_bank_applied(struct store *store, const char *bank, const char *feed, int64_t through,
                        int64_t now_ms)
 {

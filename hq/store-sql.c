@@ -70,6 +70,7 @@ const char *const store_sql[S_COUNT] = {
                       " applied = excluded.applied, status = excluded.status,"
                       " seen_at = excluded.seen_at",
     [S_BANK_OFFLINE] = "UPDATE bank SET online = 0 WHERE name = ?",
+    [S_BANKS_OFFLINE] = "UPDATE bank SET online = 0",
     [S_BANK_APPLIED] = "INSERT INTO bank (name, feed, applied, seen_at) VALUES (?, ?, ?, ?)"
                        " ON CONFLICT (name) DO UPDATE SET feed = excluded.feed,"
                        " applied = excluded.applied, seen_at = excluded.seen_at",

@@ -24,6 +24,7 @@ enum store_statement {
     S_ORDERS_LIST,
     S_BANK_STATUS,
     S_BANK_OFFLINE,
+    S_BANKS_OFFLINE,
     S_BANK_APPLIED,
     S_BANK_GET,
     S_LOG_GET,

@@ -81,6 +81,8 @@ int store_orders(struct store *store, int64_t after, store_order_fn each, void *
 
 /* Keeps what up/status said (an object). */
 int store_bank_status(struct store *store, const char *bank, const json_t *status, int64_t now_ms);
+/* Nothing is known of any connection. */
+int store_all_banks_offline(struct store *store);
 int store_bank_applied(struct store *store, const char *bank, const char *feed, int64_t through,
                        int64_t now_ms);
 

@@ -33,6 +33,8 @@ int verb_code(struct context *context, int argc, char **argv);
 int verb_badge(struct context *context, int argc, char **argv);
 int verb_events(struct context *context, int argc, char **argv);
 int verb_verify(struct context *context, int argc, char **argv);
+int verb_backup(struct context *context, int argc, char **argv);
+int verb_restore(struct context *context, int argc, char **argv);
 int verb_command(struct context *context, int argc, char **argv);
 
 /* --- options (options.c) ---------------------------------------------------------------------- */
