@@ -3,6 +3,7 @@
 
 #include "daemon/audit.h"
 #include "daemon/door-book.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <string.h>
@@ -92,7 +93,7 @@ static bool needs_placement(const char *state)
 int bus_list_orders(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct manager *manager = userdata;
-    struct listing listing = {.now_ms = manager_now_ms(manager)};
+    struct listing listing = {.now_ms = timekeeper_now_ms(manager)};
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     int r = read_filter(m, &listing.filter);
 
@@ -152,10 +153,10 @@ int bus_get_order(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r == 0)
         return sd_bus_error_setf(error, "io.pickupd.Error.NotFound",
                                  "There is no order %s at this bank.", number);
-    answer = json_pack(
-        "{sO ss so sb}", "document", record->document, "state",
-        order_state_name(order_state(record->order, record->placements, manager_now_ms(manager))),
-        "placements", placements_json(record), "orphan", (int)record->orphan);
+    answer = json_pack("{sO ss so sb}", "document", record->document, "state",
+                       order_state_name(order_state(record->order, record->placements,
+                                                    timekeeper_now_ms(manager))),
+                       "placements", placements_json(record), "orphan", (int)record->orphan);
     text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
     return text ? sd_bus_reply_method_return(m, "s", text) : -ENOMEM;
@@ -225,7 +226,7 @@ int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
     int online = manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED;
     int r = door_book_count(manager, &n_free, &faults);
 
-    (void)manager_now_ms(manager);
+    (void)timekeeper_now_ms(manager);
     if (r < 0)
         return r;
     return sd_bus_reply_method_return(
@@ -236,6 +237,6 @@ int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
         last - (uint64_t)uplink->acked, "log", "s", store_log(manager->store), "last_event", "t",
         last, "orders", "t", (uint64_t)store_order_count(manager->store), "doors", "u",
         (uint32_t)manager->doors.n, "free_doors", "u", n_free, "faults", "u", faults,
-        "clock_trusted", "b", (int)manager->clock_trusted, "clock_floor", "x",
-        manager->trust.floor_ms);
+        "clock_trusted", "b", (int)timekeeper_trusted(manager), "clock_floor", "x",
+        manager->clock.trust.floor_ms);
 }

@@ -5,6 +5,7 @@
 #include "daemon/door-book.h"
 #include "daemon/uplink.h"
 #include "daemon/visit.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 
 #define NAME "io.pickupd.Bank1"
 #define PATH "/io/pickupd/bank1"
+
+#define ID_SEEN_US (UINT64_C(600) * 1000 * 1000)
 
 static int append_text(sd_bus_message *m, const char *key, const char *value)
 {
@@ -384,7 +387,7 @@ static int method_release_id_check(sd_bus_message *m, void *userdata, sd_bus_err
     actor_of(m, actor);
     r = store_begin(manager->store);
     if (r == 0)
-        r = store_set_id_seen(manager->store, order, clock_now_ms() + 10 * 60 * 1000);
+        r = store_set_id_seen(manager->store, order, clock_boot_us() + ID_SEEN_US);
     if (r == 0)
         r = audit_add(manager->store, "id_checked",
                       json_pack("{ss ss}", "order", order, "actor", actor));
@@ -413,7 +416,7 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         return sd_bus_message_append(reply, "b",
                                      manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED);
     if (strcmp(property, "ClockTrusted") == 0)
-        return sd_bus_message_append(reply, "b", (int)manager->clock_trusted);
+        return sd_bus_message_append(reply, "b", (int)timekeeper_trusted(manager));
     (void)door_book_count(manager, &n_free, &faults);
     return sd_bus_message_append(reply, "u", n_free);
 }

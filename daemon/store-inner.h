@@ -77,5 +77,6 @@ struct store {
     int64_t n_orders_at_begin, generation_at_begin;
     bool in_transaction, in_batch;
     bool batch_lost; /* a batch was undone and the feed has not heard of it yet */
+    int64_t newest_trusted_ms;
     bool clock_trusted;
 };

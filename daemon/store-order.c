@@ -32,7 +32,8 @@ static int read_record(struct store *store, sqlite3_stmt *statement,
     if (r < 0)
         return r == -EBADMSG ? -EUCLEAN : r;
     record->orphan = sqlite3_column_int64(statement, 3) != store->generation;
-    record->id_seen_until_ms = sqlite3_column_int64(statement, 4);
+    if (db_text(statement, 7) && strcmp(db_text(statement, 7), store->boot) == 0)
+        record->id_seen_until_us = (uint64_t)sqlite3_column_int64(statement, 4);
     record->erased = sqlite3_column_int(statement, 5) != 0;
     epoch = sqlite3_column_int64(statement, 6);
     record->epoch = epoch > record->order->epoch ? (uint8_t)epoch : record->order->epoch;
@@ -223,10 +224,10 @@ int store_order_ended(struct store *store, const char *number, int64_t now_ms)
     return r < 0 ? r : db_run(set);
 }
 
-int store_set_id_seen(struct store *store, const char *number, int64_t until_ms)
+int store_set_id_seen(struct store *store, const char *number, uint64_t until_us)
 {
     sqlite3_stmt *set = store->statements[ORDER_ID_SEEN];
-    int r = db_bind(set, "si", number, until_ms);
+    int r = db_bind(set, "sis", number, (int64_t)until_us, store->boot);
 
     return r < 0 ? r : db_run(set);
 }

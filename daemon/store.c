@@ -27,6 +27,8 @@ static int read_chain(struct store *store)
     event = json_loads(db_text(last, 1), 0, NULL);
     hash = json_string_value(json_object_get(event, "hash"));
     store->chain.last_n = sqlite3_column_int64(last, 0);
+    if (json_is_true(json_object_get(event, "trusted")))
+        store->newest_trusted_ms = json_integer_value(json_object_get(event, "at"));
     if (!hash || sodium_hex2bin(store->chain.hash, sizeof(store->chain.hash), hash, strlen(hash),
                                 NULL, &n, NULL) < 0)
         n = 0;
@@ -221,6 +223,11 @@ const char *store_log(const struct store *store)
 int64_t store_last_event(const struct store *store)
 {
     return store->chain.last_n;
+}
+
+int64_t store_newest_trusted_ms(const struct store *store)
+{
+    return store->newest_trusted_ms;
 }
 
 int64_t store_order_count(const struct store *store)

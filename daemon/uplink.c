@@ -7,6 +7,7 @@
 #include "daemon/command.h"
 #include "daemon/door-book.h"
 #include "daemon/feed-down.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +35,7 @@ static json_t *status(struct manager *manager)
         (json_int_t)(store_last_event(manager->store) - manager->uplink.acked), "last_event",
         (json_int_t)store_last_event(manager->store), "doors", (json_int_t)manager->doors.n,
         "free_doors", (int)n_free, "faults", (int)faults, "clock", "now",
-        (json_int_t)clock_now_ms(), "trusted", (int)manager->clock_trusted);
+        (json_int_t)clock_now_ms(), "trusted", (int)timekeeper_trusted(manager));
 }
 
 static void send_status(struct manager *manager)
