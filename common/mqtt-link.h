@@ -23,6 +23,7 @@ struct mqtt_link {
     struct mqtt_mailbox *mailbox;
     struct mosquitto *handle;
     enum mqtt_link_phase phase;
+    enum mqtt_trouble kind; /* of trouble; MQTT_FINE = none yet */
     char trouble[384]; /* a sentence for an engineer */
 };
 

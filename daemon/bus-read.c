@@ -217,9 +217,15 @@ int bus_list_events(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+static uint64_t seconds_since(uint64_t since_us)
+{
+    return since_us ? (clock_boot_us() - since_us) / 1000000 : 0;
+}
+
 int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct manager *manager = userdata;
+    const struct clock_trust *clock = &manager->clock.trust;
     const struct uplink *uplink = &manager->uplink;
     uint64_t last = (uint64_t)store_last_event(manager->store);
     unsigned n_free = 0, faults = 0;
@@ -230,13 +236,18 @@ int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r < 0)
         return r;
     return sd_bus_reply_method_return(
-        m, "a{sv}", 19, "bank", "s", manager->config.name, "branch", "s", manager->config.branch,
+        m, "a{sv}", 26, "bank", "s", manager->config.name, "branch", "s", manager->config.branch,
         "version", "s", PICKUP_VERSION, "boot", "s", manager->boot, "ready", "b", 1, "kiosk", "b",
-        (int)manager->attached, "online", "b", online, "connection", "s", uplink->detail, "feed",
-        "s", manager->feed.id, "cursor", "x", manager->feed.cursor, "outbox", "t",
+        (int)manager->attached, "online", "b", online, "connection_state", "s",
+        link_health_word(&uplink->health), "connection", "s", uplink->health.detail,
+        "connection_since", "x", uplink->health.since_ms, "connection_for_s", "t",
+        seconds_since(uplink->health.since_us), "attempts", "u", (uint32_t)uplink->health.attempts,
+        "feed", "s", manager->feed.id, "cursor", "x", manager->feed.cursor, "outbox", "t",
         last - (uint64_t)uplink->acked, "log", "s", store_log(manager->store), "last_event", "t",
         last, "orders", "t", (uint64_t)store_order_count(manager->store), "doors", "u",
         (uint32_t)manager->doors.n, "free_doors", "u", n_free, "faults", "u", faults,
-        "clock_trusted", "b", (int)timekeeper_trusted(manager), "clock_floor", "x",
-        manager->clock.trust.floor_ms);
+        "clock_trusted", "b", (int)timekeeper_trusted(manager), "clock_state", "s",
+        clock_verdict_name(clock->verdict), "clock", "s", clock_verdict_text(clock->verdict),
+        "clock_for_s", "t", seconds_since(manager->clock.since_us), "clock_floor", "x",
+        clock->floor_ms);
 }

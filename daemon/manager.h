@@ -7,7 +7,7 @@
 #include "common/code.h"
 #include "common/doors.h"
 #include "common/feed.h"
-#include "common/mqtt.h"
+#include "common/link-health.h"
 #include "common/number.h"
 #include "daemon/session.h"
 #include "daemon/store.h"
@@ -31,7 +31,10 @@ struct uplink {
     int64_t poll_us;     /* monotonic: last fetch because of poll */
     int64_t applied_due; /* cursor to tell HQ once the batch is committed; 0 = none */
     uint64_t bad_signatures;
-    char detail[200]; /* why there is no connection, in words */
+    int64_t waiting_us; /* monotonic: since when HQ owes an answer; 0 = it does not */
+    int64_t unacked_us; /* … and an acknowledgement */
+    bool unsigned_seen; /* … and something came that it has not signed */
+    struct link_health health;
 };
 
 /* What the bank believes about the time, see timekeeper.h. */

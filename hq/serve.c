@@ -156,25 +156,39 @@ static void on_drained(void *userdata)
     pump(serve);
 }
 
-static void on_state(void *userdata, enum mqtt_state state, const char *detail)
+/* Where `pickup-hq status` reads it. What the store does not take now, it takes with the next
+ * change. */
+static void tell_health(struct serve *serve)
+{
+    const struct link_health *health = &serve->health;
+    int r = store_begin(serve->store);
+
+    log_line(health->up ? LOG_INFO : LOG_WARNING, "Broker: %s.", health->detail);
+    if (r >= 0)
+        r = store_set_link(serve->store, link_health_word(health), health->detail,
+                           health->since_ms);
+    if (r >= 0)
+        r = store_commit(serve->store);
+    if (r < 0)
+        store_rollback(serve->store);
+}
+
+static void on_state(void *userdata, enum mqtt_state state, enum mqtt_trouble trouble,
+                     const char *detail)
 {
     struct serve *serve = userdata;
+    bool changed =
+        link_health_note(&serve->health, state, trouble, detail, clock_now_ms(), clock_boot_us());
 
-    switch (state) {
-    case MQTT_CONNECTED:
-        log_info("Connected to the broker: %s.", detail ?: "");
-        end_batch(serve);
+    end_batch(serve);
+    if (changed)
+        tell_health(serve);
+    if (state == MQTT_CONNECTED) {
         serve_announce(serve);
         pump(serve);
-        break;
-    case MQTT_WAITING:
-        log_warning("No broker: %s.", detail ?: "");
+    } else if (state == MQTT_WAITING) {
         /* The banks ask and send again once they hear of us. */
         serve->n_answers = 0;
-        end_batch(serve);
-        break;
-    case MQTT_CONNECTING:
-        break;
     }
 }
 
@@ -330,6 +344,7 @@ static int connect_broker(struct serve *serve, sd_event *event)
         .keepalive_s = (unsigned)(config->keepalive_ms / 1000),
         .backoff_min_ms = (unsigned)config->backoff_min_ms,
         .backoff_max_ms = (unsigned)config->backoff_max_ms,
+        .connect_timeout_ms = (unsigned)config->connect_timeout_ms,
     };
 
     if (asprintf(&client_id, "hq-%.8s", serve->feed) < 0) {

@@ -33,6 +33,11 @@ int store_feed(struct store *store, char ret_feed[UUID_LENGTH + 1]);
 /* Takes a new one, because HQ's history was rolled back. */
 int store_new_feed(struct store *store, char ret_feed[UUID_LENGTH + 1]);
 
+/* The connection of `serve` to the broker, for `pickup-hq status`: one word, a sentence, since when
+ * (ms UTC). Reading: 1 = known (texts owned by the caller), 0 = `serve` never ran. */
+int store_set_link(struct store *store, const char *word, const char *detail, int64_t since_ms);
+int store_link(struct store *store, char **ret_word, char **ret_detail, int64_t *ret_since_ms);
+
 /* The highest seq of a branch's feed, 0 = none. */
 int store_seq(struct store *store, const char *branch, int64_t *ret_seq);
 /* A document of a feed, a new reference: 1 = found, 0 = none. */
@@ -56,6 +61,7 @@ struct store_order {
     char number[NUMBER_DIGITS + 1];
     int64_t source_rev; /* the shop's own revision; -1 = not given */
     uint8_t draft_digest[STORE_DIGEST_BYTES];
+    char called_back[16]; /* "held" or "cancelled" by HQ itself; "" = as the shop says */
 };
 
 /* 1 = found, 0 = none. */
@@ -64,6 +70,8 @@ int store_order(struct store *store, const char *name, struct store_order *ret_o
 int store_add_order(struct store *store, const char *name, struct store_order *order);
 /* Stores source_rev and draft_digest of order->id. */
 int store_set_order(struct store *store, const struct store_order *order);
+/* Stores branch, number and called_back of order->id. */
+int store_place_order(struct store *store, const struct store_order *order);
 /* 1 = taken, 0 = free. */
 int store_number_used(struct store *store, const char *branch, const char *number);
 int store_handle_used(struct store *store, const char *handle);
@@ -117,12 +125,19 @@ typedef int (*store_log_fn)(void *userdata, int64_t id, const char *bank, const 
                             int64_t through, bool forked);
 int store_logs(struct store *store, store_log_fn each, void *userdata);
 
+/* Stores an event. One that was written with an untrusted clock is placed by the time since boot
+ * against a trusted one of the same boot: at once, or when that one comes. */
 int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t *event);
+/* Events `first` to `last` of a log are gone for good. */
+int store_add_gap(struct store *store, int64_t log_id, int64_t first, int64_t last);
+typedef int (*store_gap_fn)(void *userdata, int64_t first, int64_t last);
+int store_gaps(struct store *store, int64_t log_id, store_gap_fn each, void *userdata);
 /* 1 and the hash that is stored for event `n`, or 0. */
 int store_event_hash(struct store *store, int64_t log_id, int64_t n,
                      char ret_hex[EVENT_HASH_BYTES * 2 + 1]);
 /* Events in the order of their arrival: of one bank (NULL = all), behind row `after`, or of one
- * order. Each event gets the members "bank" and "log". */
+ * order. Each event gets the members "bank" and "log", and "placed_at" (ms UTC) when HQ has reckoned
+ * what the bank did not know. */
 typedef int (*store_event_fn)(void *userdata, int64_t id, json_t *event);
 int store_events(struct store *store, const char *bank, int64_t after, int64_t limit,
                  store_event_fn each, void *userdata);
