@@ -61,6 +61,7 @@ static int append_order(void *userdata, const struct order_record *record)
     int r;
 
     if (listing->filter.state && *listing->filter.state &&
+        strcmp(record->orphan ? "orphan" : state, listing->filter.state) != 0 &&
         strcmp(state, listing->filter.state) != 0)
         return 0;
     if (listing->matched++ < listing->filter.offset)
@@ -236,7 +237,7 @@ int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r < 0)
         return r;
     return sd_bus_reply_method_return(
-        m, "a{sv}", 26, "bank", "s", manager->config.name, "branch", "s", manager->config.branch,
+        m, "a{sv}", 27, "bank", "s", manager->config.name, "branch", "s", manager->config.branch,
         "version", "s", PICKUP_VERSION, "boot", "s", manager->boot, "ready", "b", 1, "kiosk", "b",
         (int)manager->attached, "online", "b", online, "connection_state", "s",
         link_health_word(&uplink->health), "connection", "s", uplink->health.detail,
@@ -244,8 +245,8 @@ int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
         seconds_since(uplink->health.since_us), "attempts", "u", (uint32_t)uplink->health.attempts,
         "feed", "s", manager->feed.id, "cursor", "x", manager->feed.cursor, "outbox", "t",
         last - (uint64_t)uplink->acked, "log", "s", store_log(manager->store), "last_event", "t",
-        last, "orders", "t", (uint64_t)store_order_count(manager->store), "doors", "u",
-        (uint32_t)manager->doors.n, "free_doors", "u", n_free, "faults", "u", faults,
+        last, "orders", "t", (uint64_t)store_order_count(manager->store), "orphans", "t",
+        (uint64_t)store_orphan_count(manager->store), "doors", "u", (uint32_t)manager->doors.n, "free_doors", "u", n_free, "faults", "u", faults,
         "clock_trusted", "b", (int)timekeeper_trusted(manager), "clock_state", "s",
         clock_verdict_name(clock->verdict), "clock", "s", clock_verdict_text(clock->verdict),
         "clock_for_s", "t", seconds_since(manager->clock.since_us), "clock_floor", "x",

@@ -44,6 +44,8 @@ int64_t store_last_event(const struct store *store);
  */
 int64_t store_newest_trusted_ms(const struct store *store);
 int64_t store_order_count(const struct store *store);
+/* Orders that an earlier feed of HQ has named and the present one not (yet). */
+int64_t store_orphan_count(const struct store *store);
 
 /* What events say about the clock at the time of writing. */
 void store_set_clock_trusted(struct store *store, bool trusted);
@@ -108,6 +110,8 @@ int store_each_document(struct store *store, const char *kind, store_document_fn
                         void *userdata);
 /* Documents that are stored from now on belong to a new feed and replace those of the old one. */
 int store_new_generation(struct store *store);
+/* How many feeds this bank has followed. */
+int64_t store_generation(const struct store *store);
 
 /* Highest epoch that a genuine code has shown; raising never lowers. */
 int store_raise_epoch(struct store *store, uint64_t handle, uint8_t epoch);

@@ -30,13 +30,16 @@ static json_t *status(struct manager *manager)
 
     (void)door_book_count(manager, &n_free, &faults);
     return json_pack(
-        "{sb ss ss ss* sI ss sI sI sI si si s{sI sb}}", "online", 1, "version", PICKUP_VERSION,
+        "{sb ss ss ss* sI ss sI sI sI sI si si s{sI sb ss sI}}", "online", 1, "version", PICKUP_VERSION,
         "boot", manager->boot, "feed", *manager->feed.id ? manager->feed.id : NULL, "cursor",
         (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
         (json_int_t)(store_last_event(manager->store) - manager->uplink.acked), "last_event",
-        (json_int_t)store_last_event(manager->store), "doors", (json_int_t)manager->doors.n,
+        (json_int_t)store_last_event(manager->store), "orphans",
+        (json_int_t)store_orphan_count(manager->store), "doors", (json_int_t)manager->doors.n,
         "free_doors", (int)n_free, "faults", (int)faults, "clock", "now",
-        (json_int_t)clock_now_ms(), "trusted", (int)timekeeper_trusted(manager));
+        (json_int_t)clock_now_ms(), "trusted", (int)timekeeper_trusted(manager), "state",
+        clock_verdict_name(manager->clock.trust.verdict), "floor",
+        (json_int_t)manager->clock.trust.floor_ms);
 }
 
 static void send_status(struct manager *manager)
@@ -73,6 +76,9 @@ static int send_some(struct manager *manager)
 
     message = json_pack("{ss sI ss so}", "log", store_log(manager->store), "first",
                         (json_int_t)first, "boot", manager->boot, "events", events);
+    /* HQ was restored and asks for more than event_keep has kept. */
+    if (message && first > uplink->sent + 1)
+        json_object_set_new(message, "lost_after", json_integer(uplink->sent));
     text = message ? json_dumps(message, JSON_COMPACT) : NULL;
     json_decref(message);
     if (!text)

@@ -196,7 +196,13 @@ static void print_events(const json_t *events)
         const json_t *door = json_object_get(event, "door");
         char when[32];
 
-        table_add(table, time_text(json_integer_value(json_object_get(event, "at")), when));
+        const json_t *placed_at = json_object_get(event, "placed_at");
+        bool trusted = json_is_true(json_object_get(event, "trusted"));
+
+        table_addf(
+            table, "%s%s",
+            time_text(json_integer_value(placed_at ?: json_object_get(event, "at")), when) ?: "-",
+            trusted ? "" : placed_at ? " ~" : " ?");
         table_add(table, text_of(event, "bank"));
         table_addf(table, "%lld", (long long)json_integer_value(json_object_get(event, "n")));
         table_add(table, text_of(event, "type"));

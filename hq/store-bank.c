@@ -206,7 +206,7 @@ static int place(struct store *store, int64_t log_id, int64_t n, const json_t *e
         *ret_placed_at = anchor.at + (mono - anchor.mono) / 1000;
     }
     /* One that is a minute old places as well, and saves a write for each event. */
-    if (r >= 0 && (before.boot_first != anchor.boot_first || !before.at ||
+    if (r >= 0 && (before.boot_first != anchor.boot_first || (anchor.at && !before.at) ||
                    anchor.mono - before.mono > 60 * 1000000))
         r = set_anchor(store, log_id, &anchor);
     return r;
