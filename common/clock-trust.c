@@ -4,9 +4,8 @@
 #include <stdlib.h>
 
 static const char *const names[] = {
-    [CLOCK_SYNCHRONISED] = "synchronised", [CLOCK_HOLDOVER] = "holdover",
-    [CLOCK_NEVER] = "never",               [CLOCK_REBOOTED] = "rebooted",
-    [CLOCK_RUN_OUT] = "run_out",           [CLOCK_TURNED] = "turned",
+    [CLOCK_SYNCHRONISED] = "synchronised", [CLOCK_HOLDOVER] = "holdover", [CLOCK_NEVER] = "never",
+    [CLOCK_REBOOTED] = "rebooted",         [CLOCK_RUN_OUT] = "run_out",   [CLOCK_TURNED] = "turned",
     [CLOCK_BELOW_FLOOR] = "below_floor",
 };
 

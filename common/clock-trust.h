@@ -16,18 +16,18 @@ enum clock_verdict {
     CLOCK_SYNCHRONISED, /* believed: the source says so */
     CLOCK_HOLDOVER,     /* believed: it was synchronised not long ago and was not turned since */
     CLOCK_NEVER,        /* not believed: it was never synchronised */
-    CLOCK_REBOOTED,     /* … it was not synchronised since the machine started, and no RTC is sure */
-    CLOCK_RUN_OUT,      /* … the holdover is over */
-    CLOCK_TURNED,       /* … somebody has set it */
-    CLOCK_BELOW_FLOOR,  /* … it lies before a time that was believed once */
+    CLOCK_REBOOTED, /* … it was not synchronised since the machine started, and no RTC is sure */
+    CLOCK_RUN_OUT,  /* … the holdover is over */
+    CLOCK_TURNED,   /* … somebody has set it */
+    CLOCK_BELOW_FLOOR, /* … it lies before a time that was believed once */
 };
 
 struct clock_trust {
     int64_t floor_ms; /* no time before this is believed; raised by trusted time only */
     bool anchored;
-    int64_t anchor_ms;   /* wall clock, … */
-    uint64_t anchor_us;  /* … and time since boot of the anchor */
-    uint64_t until_us;   /* time since boot: end of the holdover; 0 = there never was one */
+    int64_t anchor_ms;          /* wall clock, … */
+    uint64_t anchor_us;         /* … and time since boot of the anchor */
+    uint64_t until_us;          /* time since boot: end of the holdover; 0 = there never was one */
     enum clock_verdict verdict; /* of the last reading */
 };
 

@@ -55,7 +55,8 @@ static void fail_tcp(struct mqtt_link *link, int error)
     if (error == EPROTO && link->options->ca_file)
         fail_tls_ended(link);
     else if (error == ECONNREFUSED)
-        fail(link, MQTT_REFUSED, "connection refused by %s:%d; check that the broker runs and listens there",
+        fail(link, MQTT_REFUSED,
+             "connection refused by %s:%d; check that the broker runs and listens there",
              host(link), port(link));
     else if (error == ECONNRESET)
         fail(link, MQTT_REFUSED,
@@ -63,8 +64,8 @@ static void fail_tcp(struct mqtt_link *link, int error)
              "TLS there",
              host(link), port(link));
     else
-        fail(link, MQTT_UNREACHABLE, "cannot reach %s:%d: %s; check network and address", host(link), port(link),
-             strerror(error));
+        fail(link, MQTT_UNREACHABLE, "cannot reach %s:%d: %s; check network and address",
+             host(link), port(link), strerror(error));
 }
 
 static void fail_certificate(struct mqtt_link *link, long verdict)
@@ -75,8 +76,8 @@ static void fail_certificate(struct mqtt_link *link, long verdict)
         remedy = "renew it, or set the clock of this machine";
     else if (verdict == X509_V_ERR_CERT_NOT_YET_VALID)
         remedy = "set the clock of this machine";
-    fail(link, MQTT_CERTIFICATE, "the certificate of %s:%d is not good: %s; %s", host(link), port(link),
-         X509_verify_cert_error_string(verdict), remedy);
+    fail(link, MQTT_CERTIFICATE, "the certificate of %s:%d is not good: %s; %s", host(link),
+         port(link), X509_verify_cert_error_string(verdict), remedy);
 }
 
 /* libmosquitto tells the reason of a TLS failure only here, while the SSL object still lives. */
@@ -99,7 +100,8 @@ static void on_log(struct mosquitto *handle, void *userdata, int level, const ch
     else if (verdict != X509_V_OK)
         fail_certificate(link, verdict);
     else if (strstr(text, "certificate required"))
-        fail(link, MQTT_CREDENTIALS, "the broker at %s:%d asks for a client certificate; set certificate and key",
+        fail(link, MQTT_CREDENTIALS,
+             "the broker at %s:%d asks for a client certificate; set certificate and key",
              host(link), port(link));
     else
         fail(link, MQTT_TLS,
@@ -131,8 +133,8 @@ static void on_connack(struct mosquitto *handle, void *userdata, int code)
         return;
     }
     if (code != 0) {
-        fail(link, MQTT_BROKER_REFUSES, "the broker at %s:%d refuses the connection: %s", host(link), port(link),
-             mosquitto_connack_string(code));
+        fail(link, MQTT_BROKER_REFUSES, "the broker at %s:%d refuses the connection: %s",
+             host(link), port(link), mosquitto_connack_string(code));
         return;
     }
     link->phase = n > 0 ? LINK_SUBACK : LINK_UP;
@@ -141,7 +143,8 @@ static void on_connack(struct mosquitto *handle, void *userdata, int code)
     rc = mosquitto_subscribe_multiple(handle, NULL, (int)n, (char *const *)(void *)topics, 1, 0,
                                       NULL);
     if (rc != MOSQ_ERR_SUCCESS)
-        fail(link, MQTT_SUBSCRIPTION, "cannot subscribe at %s:%d: %s", host(link), port(link), mosquitto_strerror(rc));
+        fail(link, MQTT_SUBSCRIPTION, "cannot subscribe at %s:%d: %s", host(link), port(link),
+             mosquitto_strerror(rc));
 }
 
 static void on_suback(struct mosquitto *handle, void *userdata, int id, int n, const int *granted)
@@ -151,7 +154,8 @@ static void on_suback(struct mosquitto *handle, void *userdata, int id, int n, c
     for (int i = 0; i < n; i++) {
         if (granted[i] <= 2)
             continue;
-        fail(link, MQTT_SUBSCRIPTION, "the broker at %s:%d refuses the subscription to %s; check its access list",
+        fail(link, MQTT_SUBSCRIPTION,
+             "the broker at %s:%d refuses the subscription to %s; check its access list",
              host(link), port(link), link->options->subscriptions[i]);
         return;
     }
@@ -186,7 +190,8 @@ static bool readable(struct mqtt_link *link, const char *what, const char *path)
         return true;
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        fail(link, MQTT_LOCAL, "%s %s cannot be read: %s; check path and owner", what, path, strerror(errno));
+        fail(link, MQTT_LOCAL, "%s %s cannot be read: %s; check path and owner", what, path,
+             strerror(errno));
     return fd >= 0;
 }
 
@@ -275,8 +280,8 @@ static bool resolve(struct mqtt_link *link, unsigned failures, int *ret_family)
     int r = getaddrinfo(host(link), NULL, &hints, &list);
 
     if (r != 0) {
-        fail(link, MQTT_NAME, "cannot find %s: %s; check the name and the network's name server", host(link),
-             r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+        fail(link, MQTT_NAME, "cannot find %s: %s; check the name and the network's name server",
+             host(link), r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
         return false;
     }
     for (struct addrinfo *a = list; a; a = a->ai_next) {
@@ -312,7 +317,8 @@ void mqtt_link_open(struct mqtt_link *link, const struct mqtt_options *options,
     if (rc == MOSQ_ERR_ERRNO)
         fail_tcp(link, errno ? errno : EHOSTUNREACH);
     else if (rc != MOSQ_ERR_SUCCESS)
-        fail(link, MQTT_UNREACHABLE, "cannot connect to %s:%d: %s", host(link), port(link), mosquitto_strerror(rc));
+        fail(link, MQTT_UNREACHABLE, "cannot connect to %s:%d: %s", host(link), port(link),
+             mosquitto_strerror(rc));
 }
 
 int mqtt_link_fd(const struct mqtt_link *link)
@@ -354,12 +360,13 @@ static void check(struct mqtt_link *link, int rc, int error)
     if (rc == MOSQ_ERR_ERRNO && link->options->ca_file && link->phase < LINK_UP)
         fail_tls_ended(link);
     else if (rc == MOSQ_ERR_ERRNO)
-        fail(link, MQTT_BROKEN, "connection to %s:%d broke: %s", host(link), port(link), strerror(error));
+        fail(link, MQTT_BROKEN, "connection to %s:%d broke: %s", host(link), port(link),
+             strerror(error));
     else if (rc == MOSQ_ERR_KEEPALIVE)
         fail(link, MQTT_SILENT, "the broker at %s:%d no longer answers", host(link), port(link));
     else if (link->phase < LINK_UP)
-        fail(link, MQTT_CLOSED, "the broker at %s:%d closed the connection before it was set up%s", host(link),
-             port(link),
+        fail(link, MQTT_CLOSED, "the broker at %s:%d closed the connection before it was set up%s",
+             host(link), port(link),
              link->options->ca_file ? "" : "; if it speaks TLS on this port, set ca_file");
     else
         fail(link, MQTT_CLOSED,
@@ -415,7 +422,8 @@ void mqtt_link_time_out(struct mqtt_link *link)
     unsigned timeout_s = link->options->connect_timeout_ms / 1000;
 
     if (link->phase == LINK_TCP)
-        fail(link, MQTT_NO_ANSWER, "no answer from %s:%d in %u s; check address, network and firewall", host(link),
+        fail(link, MQTT_NO_ANSWER,
+             "no answer from %s:%d in %u s; check address, network and firewall", host(link),
              port(link), timeout_s);
     else if (link->phase == LINK_TLS)
         fail(link, MQTT_TLS_NO_ANSWER,
@@ -423,10 +431,12 @@ void mqtt_link_time_out(struct mqtt_link *link)
              "TLS",
              host(link), port(link), timeout_s);
     else if (link->phase == LINK_CONNACK)
-        fail(link, MQTT_CONNACK_MISSING, "%s:%d accepts connections, but no MQTT broker answered in %u s; check the port",
+        fail(link, MQTT_CONNACK_MISSING,
+             "%s:%d accepts connections, but no MQTT broker answered in %u s; check the port",
              host(link), port(link), timeout_s);
     else
-        fail(link, MQTT_SUBACK_MISSING, "the broker at %s:%d did not confirm the subscriptions in %u s", host(link),
+        fail(link, MQTT_SUBACK_MISSING,
+             "the broker at %s:%d did not confirm the subscriptions in %u s", host(link),
              port(link), timeout_s);
 }
 

@@ -17,7 +17,7 @@ struct mqtt_item {
     bool retain;
     enum mqtt_state state;
     enum mqtt_trouble trouble; /* MQTT_WAITING: why */
-    unsigned connection; /* is_state and MQTT_CONNECTED: which one; never 0 */
+    unsigned connection;       /* is_state and MQTT_CONNECTED: which one; never 0 */
     size_t payload_bytes;
     const char *topic;   /* into `data`; the sentence when is_state */
     const char *payload; /* into `data`, terminated */

@@ -23,25 +23,25 @@ enum mqtt_state {
 /* Why there is no connection. The names are stable: status, D-Bus and docs use them. */
 enum mqtt_trouble {
     MQTT_FINE,
-    MQTT_NAME,             /* the host's name cannot be resolved */
-    MQTT_UNREACHABLE,      /* no route, network down */
-    MQTT_NO_ANSWER,        /* TCP: nothing comes back (a black hole) */
-    MQTT_REFUSED,          /* TCP: nobody listens there */
-    MQTT_TLS,              /* no TLS there, or TLS failed otherwise */
-    MQTT_CERTIFICATE,      /* the broker's certificate is not good */
-    MQTT_TLS_NO_ANSWER,    /* accepts, but does not answer the TLS handshake */
-    MQTT_CONNACK_MISSING,  /* accepts, but does not answer as a broker */
-    MQTT_CREDENTIALS,      /* user, password or client certificate refused */
-    MQTT_BROKER_REFUSES,   /* another refusal of the broker */
-    MQTT_SUBSCRIPTION,     /* the access list forbids to subscribe */
-    MQTT_SUBACK_MISSING,   /* the broker does not confirm the subscriptions */
-    MQTT_CLOSED,           /* the other side closed the connection, before or after it was up */
-    MQTT_BROKEN,           /* it broke, or the network did */
-    MQTT_SILENT,           /* it was up, and then nothing came back any more: half-dead */
-    MQTT_LOCAL,            /* a file here cannot be read, or no memory */
-    MQTT_HQ_SILENT,        /* up, but HQ does not answer through it (not told by the thread) */
-    MQTT_HQ_UNSIGNED,      /* up, but what comes is not signed by HQ (not told by the thread) */
-    MQTT_HQ_NO_ACK,        /* up, but HQ does not take the events (not told by the thread) */
+    MQTT_NAME,            /* the host's name cannot be resolved */
+    MQTT_UNREACHABLE,     /* no route, network down */
+    MQTT_NO_ANSWER,       /* TCP: nothing comes back (a black hole) */
+    MQTT_REFUSED,         /* TCP: nobody listens there */
+    MQTT_TLS,             /* no TLS there, or TLS failed otherwise */
+    MQTT_CERTIFICATE,     /* the broker's certificate is not good */
+    MQTT_TLS_NO_ANSWER,   /* accepts, but does not answer the TLS handshake */
+    MQTT_CONNACK_MISSING, /* accepts, but does not answer as a broker */
+    MQTT_CREDENTIALS,     /* user, password or client certificate refused */
+    MQTT_BROKER_REFUSES,  /* another refusal of the broker */
+    MQTT_SUBSCRIPTION,    /* the access list forbids to subscribe */
+    MQTT_SUBACK_MISSING,  /* the broker does not confirm the subscriptions */
+    MQTT_CLOSED,          /* the other side closed the connection, before or after it was up */
+    MQTT_BROKEN,          /* it broke, or the network did */
+    MQTT_SILENT,          /* it was up, and then nothing came back any more: half-dead */
+    MQTT_LOCAL,           /* a file here cannot be read, or no memory */
+    MQTT_HQ_SILENT,       /* up, but HQ does not answer through it (not told by the thread) */
+    MQTT_HQ_UNSIGNED,     /* up, but what comes is not signed by HQ (not told by the thread) */
+    MQTT_HQ_NO_ACK,       /* up, but HQ does not take the events (not told by the thread) */
     MQTT_TROUBLE_COUNT,
 };
 const char *mqtt_trouble_name(enum mqtt_trouble trouble);

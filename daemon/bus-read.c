@@ -246,9 +246,9 @@ int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
         "feed", "s", manager->feed.id, "cursor", "x", manager->feed.cursor, "outbox", "t",
         last - (uint64_t)uplink->acked, "log", "s", store_log(manager->store), "last_event", "t",
         last, "orders", "t", (uint64_t)store_order_count(manager->store), "orphans", "t",
-        (uint64_t)store_orphan_count(manager->store), "doors", "u", (uint32_t)manager->doors.n, "free_doors", "u", n_free, "faults", "u", faults,
-        "clock_trusted", "b", (int)timekeeper_trusted(manager), "clock_state", "s",
-        clock_verdict_name(clock->verdict), "clock", "s", clock_verdict_text(clock->verdict),
-        "clock_for_s", "t", seconds_since(manager->clock.since_us), "clock_floor", "x",
-        clock->floor_ms);
+        (uint64_t)store_orphan_count(manager->store), "doors", "u", (uint32_t)manager->doors.n,
+        "free_doors", "u", n_free, "faults", "u", faults, "clock_trusted", "b",
+        (int)timekeeper_trusted(manager), "clock_state", "s", clock_verdict_name(clock->verdict),
+        "clock", "s", clock_verdict_text(clock->verdict), "clock_for_s", "t",
+        seconds_since(manager->clock.since_us), "clock_floor", "x", clock->floor_ms);
 }

@@ -420,9 +420,10 @@ static int method_lower_clock_floor(sd_bus_message *m, void *userdata, sd_bus_er
     if (r < 0)
         return r;
     if (!may_lower_floor(m, manager, actor))
-        return sd_bus_error_set(error, "io.pickupd.Error.Refused",
-                                "Only root, or a manager whose badge was shown to the kiosk, lowers "
-                                "the floor of the clock.");
+        return sd_bus_error_set(
+            error, "io.pickupd.Error.Refused",
+            "Only root, or a manager whose badge was shown to the kiosk, lowers "
+            "the floor of the clock.");
     if (!*reason)
         return sd_bus_error_set(error, "io.pickupd.Error.Refused",
                                 "The floor is lowered only with a reason: give one.");

@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FORGED_EVENT_EVERY_US (10 * 1000 * 1000) /* a show of forged codes must not fill the disk  \
-                                                  */
+#define FORGED_EVENT_EVERY_US                                                                      \
+    (10 * 1000 * 1000) /* a show of forged codes must not fill the disk                            \
+                        */
 
 int answer_failed(struct manager *manager, int r, struct answer *answer)
 {

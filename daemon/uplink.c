@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define IN_FLIGHT_MAX 4
-#define EVENTS_MAX    500
-#define SILENT_RESENDS 3 /* unanswered for so many times `resend` */
-#define ENVELOPE      512 /* room for the members around the events */
+#define IN_FLIGHT_MAX  4
+#define EVENTS_MAX     500
+#define SILENT_RESENDS 3   /* unanswered for so many times `resend` */
+#define ENVELOPE       512 /* room for the members around the events */
 
 static int64_t now_us(void)
 {
@@ -30,9 +30,9 @@ static json_t *status(struct manager *manager)
 
     (void)door_book_count(manager, &n_free, &faults);
     return json_pack(
-        "{sb ss ss ss* sI ss sI sI sI sI si si s{sI sb ss sI}}", "online", 1, "version", PICKUP_VERSION,
-        "boot", manager->boot, "feed", *manager->feed.id ? manager->feed.id : NULL, "cursor",
-        (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
+        "{sb ss ss ss* sI ss sI sI sI sI si si s{sI sb ss sI}}", "online", 1, "version",
+        PICKUP_VERSION, "boot", manager->boot, "feed", *manager->feed.id ? manager->feed.id : NULL,
+        "cursor", (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
         (json_int_t)(store_last_event(manager->store) - manager->uplink.acked), "last_event",
         (json_int_t)store_last_event(manager->store), "orphans",
         (json_int_t)store_orphan_count(manager->store), "doors", (json_int_t)manager->doors.n,
@@ -178,9 +178,10 @@ static void doubt_answers(struct manager *manager)
              "%s/up/# and read " WIRE_PREFIX "%s/down/#",
              bank, bank, bank);
     if (manager->uplink.unsigned_seen)
-        doubt(manager, MQTT_HQ_UNSIGNED,
-              "connected, but what comes is not signed with HQ's feed key; check that [hq] feed_key "
-              "is the feed.pub of this HQ");
+        doubt(
+            manager, MQTT_HQ_UNSIGNED,
+            "connected, but what comes is not signed with HQ's feed key; check that [hq] feed_key "
+            "is the feed.pub of this HQ");
     else
         doubt(manager, MQTT_HQ_SILENT, text);
 }

@@ -21,13 +21,21 @@ struct following {
 
 static void print_line(const json_t *event)
 {
-    static const char *const common[] = {"n",       "at",       "type",           "bank",
-                                         "log",     "hash",     "boot",           "mono",
-                                         "trusted", "personal", "personal_digest", "placed_at"};
+    static const char *const common[] = {"n",
+                                         "at",
+                                         "type",
+                                         "bank",
+                                         "log",
+                                         "hash",
+                                         "boot",
+                                         "mono",
+                                         "trusted",
+                                         "personal",
+                                         "personal_digest",
+                                         "placed_at"};
     const json_t *placed_at = json_object_get(event, "placed_at");
     bool trusted = json_is_true(json_object_get(event, "trusted"));
-    time_t seconds =
-        (time_t)(json_integer_value(placed_at ?: json_object_get(event, "at")) / 1000);
+    time_t seconds = (time_t)(json_integer_value(placed_at ?: json_object_get(event, "at")) / 1000);
     json_auto_t *rest = json_copy((json_t *)event);
     _cleanup_free_ char *text = NULL;
     char when[32] = "-";
@@ -39,7 +47,11 @@ static void print_line(const json_t *event)
     if (localtime_r(&seconds, &tm))
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
     /* ~ reckoned by HQ, ? the bank's own guess */
-    printf("%s%s  %s %lld  %s  %s\n", when, trusted ? " " : placed_at ? "~" : "?", json_string_value(json_object_get(event, "bank")),
+    printf("%s%s  %s %lld  %s  %s\n", when,
+           trusted     ? " "
+           : placed_at ? "~"
+                       : "?",
+           json_string_value(json_object_get(event, "bank")),
            (long long)json_integer_value(json_object_get(event, "n")),
            json_string_value(json_object_get(event, "type")) ?: "?", text ?: "");
 }
@@ -107,8 +119,8 @@ struct chain {
 
 static int take_gap(void *userdata, int64_t first, int64_t last)
 {
-    return json_array_append_new(userdata, json_pack("[I,I]", (json_int_t)first,
-                                                     (json_int_t)last)) < 0
+    return json_array_append_new(userdata,
+                                 json_pack("[I,I]", (json_int_t)first, (json_int_t)last)) < 0
                ? -ENOMEM
                : 1;
 }
@@ -171,12 +183,11 @@ static int check_log(void *userdata, int64_t id, const char *bank, const char *l
         return r;
     if (!chain->problem && chain->n != through)
         chain->problem = "events at the end are missing";
-    if (json_array_append_new(chain->logs,
-                              json_pack("{s:s,s:s,s:I,s:I,s:b,s:b,s:s?,s:I}", "bank", bank, "log",
-                                        log, "events", (json_int_t)through, "lost",
-                                        (json_int_t)chain->lost, "unbroken", !chain->problem,
-                                        "forked", (int)forked, "problem", chain->problem, "n",
-                                        (json_int_t)chain->n)) < 0)
+    if (json_array_append_new(
+            chain->logs, json_pack("{s:s,s:s,s:I,s:I,s:b,s:b,s:s?,s:I}", "bank", bank, "log", log,
+                                   "events", (json_int_t)through, "lost", (json_int_t)chain->lost,
+                                   "unbroken", !chain->problem, "forked", (int)forked, "problem",
+                                   chain->problem, "n", (json_int_t)chain->n)) < 0)
         return -ENOMEM;
     return 1;
 }

@@ -114,6 +114,19 @@ int hq_lock(const char *state, int *ret_fd)
     return 0;
 }
 
+bool hq_is_served(const char *state)
+{
+    _cleanup_free_ char *path = NULL;
+    _cleanup_close_ int fd = -1;
+
+    if (asprintf(&path, "%s/serve.lock", state) < 0) {
+        path = NULL;
+        return false;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 static int make_folder(const char *state)
 {
     if (mkdir(state, 0750) < 0 && errno != EEXIST) {

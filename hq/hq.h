@@ -20,6 +20,9 @@ void hq_poke(const char *state);
  * with the process, or when *ret_fd is closed. Logs; -EBUSY = another one has it. */
 int hq_lock(const char *state, int *ret_fd);
 
+/* Does a `serve` run on the state folder at this moment? */
+bool hq_is_served(const char *state);
+
 /* --- files (backup.c) ------------------------------------------------------------------------- */
 
 /* Writes all of `db` as it is at this moment to the file `path` (mode 0600), and on to the disk.

@@ -88,9 +88,10 @@ static int take_gap(struct serve *serve, const struct serve_bank *bank,
 }
 
 static int store_one(struct serve *serve, const struct serve_bank *bank, const char *name,
-                     struct store_log *log, int64_t n, const json_t *event, bool anew,
+                     struct store_log *log, int64_t n, json_t *event, bool anew,
                      enum verdict *ret_verdict)
 {
+    int64_t placed_at = 0;
     const char *branch = serve->context->config.branches[bank->branch].name;
     int r = anew ? begin_anew(log, event) : event_verify(event, log->hash);
 
@@ -103,10 +104,15 @@ static int store_one(struct serve *serve, const struct serve_bank *bank, const c
     if (r < 0)
         return r;
     log->through = n;
-    r = store_add_event(serve->store, log->id, n, event);
+    r = store_add_event(serve->store, log->id, n, event, &placed_at);
+    /* What cannot be placed happened before it came here, and that is all that is known. */
+    if (r >= 0 && !json_is_true(json_object_get(event, "trusted")))
+        r = json_object_set_new(event, "placed_at",
+                                json_integer(placed_at ? placed_at : clock_now_ms()));
     if (r >= 0)
         r = book_evidence(serve->store, branch, bank->name, name, event);
     serve->batch_rows++;
+    serve->unsettled[bank->branch] = true;
     return r < 0 ? r : 0;
 }
 
@@ -117,9 +123,7 @@ static int take_events(struct serve *serve, const struct serve_bank *bank,
     bool anew = false;
     json_t *event;
     size_t i;
-    int r = json_array_size(message->events) > 0
-                ? take_gap(serve, bank, message, log, &anew)
-                : 0;
+    int r = json_array_size(message->events) > 0 ? take_gap(serve, bank, message, log, &anew) : 0;
 
     if (r < 0)
         return r;
@@ -137,9 +141,9 @@ static int take_events(struct serve *serve, const struct serve_bank *bank,
             *ret_verdict = GAP;
             return 0;
         }
-        r = n <= log->through ? compare(serve, bank, message->log, log, n, event, ret_verdict)
-                              : store_one(serve, bank, message->log, log, n, event,
-                                          anew && i == 0, ret_verdict);
+        r = n <= log->through
+                ? compare(serve, bank, message->log, log, n, event, ret_verdict)
+                : store_one(serve, bank, message->log, log, n, event, anew && i == 0, ret_verdict);
         if (r < 0 || *ret_verdict != TAKEN)
             return r;
     }
@@ -247,6 +251,7 @@ int serve_status(struct serve *serve, struct serve_bank *bank, const char *json,
     if (r < 0)
         return r;
     serve->batch_rows++;
+    serve->unsettled[bank->branch] = true;
     return store_bank_status(serve->store, bank->name, status, clock_now_ms());
 }
 

@@ -1,4 +1,5 @@
 #include "hq/serve.h"
+#include "hq/book-change.h"
 #include "hq/hq.h"
 
 #include "common/clock.h"
@@ -50,13 +51,27 @@ static void drop_batch(struct serve *serve, int error)
               serve->context->state);
 }
 
+/* What the banks of a branch have applied may settle what HQ did to its orders. */
+static int settle(struct serve *serve)
+{
+    const struct hq_config *config = &serve->context->config;
+    int r = 0;
+
+    for (size_t i = 0; i < config->n_branches && r >= 0; i++)
+        if (TAKE(serve->unsettled[i], false))
+            r = book_settle(serve->store, config->branches[i].name, clock_now_ms());
+    return r;
+}
+
 static void end_batch(struct serve *serve)
 {
     int r;
 
     if (!serve->batch)
         return;
-    r = store_commit(serve->store);
+    r = settle(serve);
+    if (r >= 0)
+        r = store_commit(serve->store);
     if (r < 0)
         drop_batch(serve, r);
     serve->batch = false;
@@ -240,7 +255,8 @@ static int make_banks(struct serve *serve)
     serve->banks = calloc(serve->n_banks, sizeof(*serve->banks));
     serve->answers = calloc(2 * serve->n_banks, sizeof(*serve->answers));
     serve->pushed = calloc(config->n_branches, sizeof(*serve->pushed));
-    if (!serve->banks || !serve->answers || !serve->pushed)
+    serve->unsettled = calloc(config->n_branches, sizeof(*serve->unsettled));
+    if (!serve->banks || !serve->answers || !serve->pushed || !serve->unsettled)
         return -ENOMEM;
     for (size_t i = 0, k = 0; i < config->n_branches; i++) {
         int r = store_seq(serve->store, config->branches[i].name, &serve->pushed[i]);
@@ -402,5 +418,6 @@ int verb_serve(struct context *context, int argc, char **argv)
     free(serve.banks);
     free(serve.answers);
     free(serve.pushed);
+    free(serve.unsettled);
     return r;
 }

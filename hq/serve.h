@@ -35,6 +35,7 @@ struct serve {
     char feed[UUID_LENGTH + 1];
     struct serve_bank *banks; /* by name */
     size_t n_banks;
+    bool *unsettled;              /* per branch: banks have moved on in this batch */
     int64_t *pushed;              /* per branch: the seq that the banks were told of */
     struct serve_answer *answers; /* first come, first served; room for two a bank */
     size_t n_answers;

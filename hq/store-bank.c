@@ -212,7 +212,8 @@ static int place(struct store *store, int64_t log_id, int64_t n, const json_t *e
     return r;
 }
 
-int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t *event)
+int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t *event,
+                    int64_t *ret_placed_at)
 {
     _cleanup_free_ char *body = json_dumps(event, JSON_COMPACT);
     int64_t placed_at = 0;
@@ -226,7 +227,11 @@ int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t
                     (int64_t)json_integer_value(json_object_get(event, "at")),
                     text_member(event, "type"), text_member(event, "order"),
                     text_member(event, "hash"), body, placed_at);
-    return r < 0 ? r : db_run(store->sql[S_EVENT_ADD]);
+    if (r >= 0)
+        r = db_run(store->sql[S_EVENT_ADD]);
+    if (r >= 0)
+        *ret_placed_at = placed_at;
+    return r;
 }
 
 int store_add_gap(struct store *store, int64_t log_id, int64_t first, int64_t last)

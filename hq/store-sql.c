@@ -68,6 +68,7 @@ const char *const store_sql[S_COUNT] = {
                        " DO UPDATE SET seq = excluded.seq, body = excluded.body",
     [S_DOCUMENTS_AFTER] = "SELECT seq, body FROM document"
                           " WHERE branch = ? AND seq > ? AND seq <= ? ORDER BY seq",
+    [S_DOCUMENTS_COUNT] = "SELECT count(*) FROM document WHERE branch = ? AND seq > ?",
     [S_ORDER_GET] = "SELECT id, branch, handle, number, source_rev, draft_digest, called_back"
                     " FROM shop_order"
                     " WHERE name = ?",

@@ -13,6 +13,7 @@ enum store_statement {
     S_DOCUMENT_GET,
     S_DOCUMENT_PUT,
     S_DOCUMENTS_AFTER,
+    S_DOCUMENTS_COUNT,
     S_ORDER_GET,
     S_ORDER_ADD,
     S_ORDER_SET,

@@ -151,6 +151,20 @@ int store_seq(struct store *store, const char *branch, int64_t *ret_seq)
     return 0;
 }
 
+int store_count_documents(struct store *store, const char *branch, int64_t after,
+                          int64_t *ret_count)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_DOCUMENTS_COUNT];
+    int r = db_bind(s, "si", branch, after);
+
+    if (r >= 0)
+        r = db_step(s);
+    if (r < 0)
+        return r;
+    *ret_count = sqlite3_column_int64(s, 0);
+    return 0;
+}
+
 static int next_seq(struct store *store, const char *branch, int64_t *ret_seq)
 {
     _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_SEQ_NEXT];

@@ -143,8 +143,7 @@ static void test_restart(void **state)
 
     for (size_t i = 0; i < ELEMENTSOF(restarts); i++) {
         struct clock_trust trust = synchronised_at_noon();
-        struct clock_reading now =
-            reading(NOON + restarts[i].wall_ms, restarts[i].boot_ms, false);
+        struct clock_reading now = reading(NOON + restarts[i].wall_ms, restarts[i].boot_ms, false);
 
         now.rtc = restarts[i].rtc;
         clock_trust_restore(&trust, &now, restarts[i].same_boot);
