@@ -4,33 +4,11 @@
 #include "hq/hq.h"
 #include "hq/verbs.h"
 
-#include "common/clock.h"
 #include "common/log.h"
+#include "common/time-text.h"
 
 #include <errno.h>
-#include <string.h>
-#include <time.h>
-
-/* "now", or a local time: 2026-11-25 or "2026-11-25 08:30". */
-static int parse_time(const char *text, int64_t *ret_ms)
-{
-    static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
-
-    if (strcmp(text, "now") == 0) {
-        *ret_ms = clock_now_ms();
-        return 0;
-    }
-    for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
-        struct tm local = {.tm_isdst = -1};
-        const char *end = strptime(text, formats[i], &local);
-
-        if (!end || *end)
-            continue;
-        *ret_ms = (int64_t)mktime(&local) * 1000;
-        return *ret_ms < 0 ? -EINVAL : 0;
-    }
-    return -EINVAL;
-}
+#include <stdio.h>
 
 static int publish(struct context *context, const char *branch, const char *bank, json_t *document)
 {
@@ -69,7 +47,7 @@ int verb_clock(struct context *context, int argc, char **argv)
                   argv[1]);
         return EXIT_USAGE;
     }
-    if (parse_time(argv[2], &floor_ms) < 0) {
+    if (time_text_read(argv[2], &floor_ms) < 0) {
         log_error("clock: '%s' is not a time. Write now, 2026-11-25, or '2026-11-25 08:30'.",
                   argv[2]);
         return EXIT_USAGE;

@@ -106,7 +106,7 @@ int hq_lock(const char *state, int *ret_fd)
     if (fd < 0)
         return log_errno(errno, "%s cannot be made", path);
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        log_error("A pickup-hq serve runs on %s. Stop it first.", state);
+        log_error("Another pickup-hq serve runs on %s. Stop it first.", state);
         close(fd);
         return -EBUSY;
     }

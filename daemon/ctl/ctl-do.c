@@ -1,7 +1,7 @@
 #include "daemon/ctl/ctl.h"
 
-#include "common/clock.h"
 #include "common/doors.h"
+#include "common/time-text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -235,29 +235,6 @@ int ctl_dispute(struct ctl *ctl, int argc, char **argv)
     return ctl_call(ctl, "Dispute", NULL, "ss", argv[0], argv[1]);
 }
 
-/* "now", or a local time as people write it: 2026-11-25 or "2026-11-25 08:30". */
-static bool parse_time(const char *text, int64_t *ret_ms)
-{
-    static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"};
-
-    if (strcmp(text, "now") == 0) {
-        *ret_ms = clock_now_ms();
-        return true;
-    }
-    for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
-        struct tm local = {.tm_isdst = -1};
-        const char *end = strptime(text, formats[i], &local);
-
-        if (!end || *end)
-            continue;
-        *ret_ms = (int64_t)mktime(&local) * 1000;
-        return true;
-    }
-    fprintf(stderr,
-            "pickupctl: '%s' is not a time. Write now, 2026-11-25, or '2026-11-25 08:30'.\n", text);
-    return false;
-}
-
 int ctl_clock(struct ctl *ctl, int argc, char **argv)
 {
     int64_t floor_ms;
@@ -266,7 +243,11 @@ int ctl_clock(struct ctl *ctl, int argc, char **argv)
         fprintf(stderr, "pickupctl: write 'clock floor TIME --reason=TEXT', not '%s'.\n", argv[0]);
         return CTL_USAGE;
     }
-    if (!parse_time(argv[1], &floor_ms))
+    if (time_text_read(argv[1], &floor_ms) < 0) {
+        fprintf(stderr,
+                "pickupctl: '%s' is not a time. Write now, 2026-11-25, or '2026-11-25 08:30'.\n",
+                argv[1]);
         return CTL_USAGE;
+    }
     return ctl_call(ctl, "LowerClockFloor", NULL, "xs", floor_ms, ctl->reason ? ctl->reason : "");
 }
