@@ -42,7 +42,7 @@ struct timekeeper {
     struct clock_trust trust;
     uint64_t since_us;      /* CLOCK_BOOTTIME: since when the verdict is what it is */
     int64_t saved_floor_ms; /* what the store has */
-    uint64_t save_us, retry_us, look_us;
+    uint64_t retry_us, look_us;
     bool reported, reported_trusted; /* what the last event of type `clock` of this run said */
 };
 

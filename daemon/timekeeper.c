@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SAVE_EVERY_US (60 * 1000 * 1000)
+#define SAVE_EVERY_MS (60 * 1000)
 #define LOOK_EVERY_US (1000 * 1000)
 #define RETRY_US      (10 * 1000 * 1000) /* after the store has failed */
 
@@ -204,14 +204,13 @@ void timekeeper_tick(struct manager *manager)
         take_document(manager);
     }
     changed = !clock->reported || clock->reported_trusted != timekeeper_trusted(manager);
-    due = clock->trust.floor_ms != clock->saved_floor_ms && now_us >= clock->save_us;
+    due = clock->trust.floor_ms - clock->saved_floor_ms >= SAVE_EVERY_MS;
     if (!changed && !due)
         return;
     clock->retry_us = now_us + RETRY_US;
     if (save(manager, changed) < 0)
         return;
     clock->retry_us = 0;
-    clock->save_us = now_us + SAVE_EVERY_US;
 }
 
 void timekeeper_save(struct manager *manager)
