@@ -52,7 +52,7 @@ static void fail_tls_ended(struct mqtt_link *link)
 static void fail_tcp(struct mqtt_link *link, int error)
 {
     /* The library says EPROTO for what TLS met; on a fast network that is within connect(). */
-    if (error == EPROTO && link->options->ca_file)
+    if ((error == EPROTO || error == EPIPE) && link->options->ca_file)
         fail_tls_ended(link);
     else if (error == ECONNREFUSED)
         fail(link, MQTT_REFUSED,
@@ -99,10 +99,17 @@ static void on_log(struct mosquitto *handle, void *userdata, int level, const ch
         return;
     else if (verdict != X509_V_OK)
         fail_certificate(link, verdict);
+    else if (strstr(text, "unexpected eof"))
+        fail_tls_ended(link);
     else if (strstr(text, "certificate required"))
         fail(link, MQTT_CREDENTIALS,
              "the broker at %s:%d asks for a client certificate; set certificate and key",
              host(link), port(link));
+    else if (strstr(text, "alert") && (strstr(text, "certificate") || strstr(text, "unknown ca")))
+        fail(link, MQTT_CREDENTIALS,
+             "the broker at %s:%d refuses the client certificate: %s; check certificate and key, "
+             "and that the broker knows their authority",
+             host(link), port(link), reason ? reason + 1 : text);
     else
         fail(link, MQTT_TLS,
              "TLS with %s:%d failed: %s; check that this port speaks TLS, certificate and key",

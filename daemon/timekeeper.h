@@ -10,8 +10,8 @@ int timekeeper_restore(struct manager *manager);
 int64_t timekeeper_now_ms(struct manager *manager);
 bool timekeeper_trusted(const struct manager *manager);
 /* Writes what has changed: at once when the clock is believed or not believed any more, else when
- * the floor has risen by a minute, so that the one on the disk is never further behind. Also takes HQ's document of kind
- * "clock", which lowers a floor that is in the way. */
+ * the floor has risen by a minute, so that the one on the disk is never further behind. Also takes
+ * HQ's document of kind "clock", which lowers a floor that is in the way. */
 void timekeeper_tick(struct manager *manager);
 /* The last words of a run. */
 void timekeeper_save(struct manager *manager);

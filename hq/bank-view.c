@@ -45,9 +45,9 @@ static int take_log(void *userdata, int64_t id, const char *bank, const char *lo
     struct log_search *search = userdata;
 
     if (strcmp(bank, search->bank) == 0 &&
-        json_array_append_new(search->logs,
-                              json_pack("{s:s,s:I,s:b}", "log", log, "through", (json_int_t)through,
-                                        "forked", (int)forked)) < 0)
+        json_array_append_new(search->logs, json_pack("{s:s,s:I,s:b}", "log", log, "through",
+                                                      (json_int_t)through, "forked", (int)forked)) <
+            0)
         return -ENOMEM;
     return 1;
 }
@@ -88,7 +88,7 @@ static json_t *make_entry(const char *name, const char *branch, const struct sto
         "online", (int)bank->online, "seq", (json_int_t)seq, "cursor", (json_int_t)bank->applied,
         "behind", (json_int_t)behind, "seen_at", (json_int_t)bank->seen_at, "feed", bank->feed,
         "boot", bank->boot, "alarms", alarms, "logs", logs, "forked", any_forked(logs));
-    static const char *const members[] = {"version",    "outbox", "last_event", "log", "doors",
+    static const char *const members[] = {"version",    "outbox", "last_event", "log",  "doors",
                                           "free_doors", "faults", "orphans",    "clock"};
 
     for (size_t i = 0; entry && i < ELEMENTSOF(members); i++) {
@@ -166,7 +166,7 @@ static const char *trouble_of(const json_t *entry)
 
 int verb_banks(struct context *context, int argc, char **argv)
 {
-    static const char *const headings[] = {"BANK", "BRANCH", "ONLINE", "BEHIND", "OUTBOX", "DOORS",
+    static const char *const headings[] = {"BANK", "BRANCH", "ONLINE", "BEHIND", "OUTBOX",  "DOORS",
                                            "FREE", "FAULTS", "ALARMS", "SEEN",   "TROUBLE", NULL};
     _cleanup_(table_freep) struct table *table = NULL;
     json_auto_t *list = json_array();

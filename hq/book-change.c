@@ -135,12 +135,11 @@ static json_t *make_tombstone(const json_t *document)
                                                  json_object_get(parcel, "parcel"), "placed",
                                                  json_object_get(parcel, "placed"), "collected",
                                                  json_object_get(parcel, "collected")));
-    tombstone = json_pack("{s:O,s:O,s:O,s:O,s:O,s:s,s:o}", "order",
-                          json_object_get(document, "order"), "handle",
-                          json_object_get(document, "handle"), "rev",
-                          json_object_get(document, "rev"), "seq", json_object_get(document, "seq"),
-                          "branch", json_object_get(document, "branch"), "status", "moved",
-                          "parcels", parcels);
+    tombstone = json_pack(
+        "{s:O,s:O,s:O,s:O,s:O,s:s,s:o}", "order", json_object_get(document, "order"), "handle",
+        json_object_get(document, "handle"), "rev", json_object_get(document, "rev"), "seq",
+        json_object_get(document, "seq"), "branch", json_object_get(document, "branch"), "status",
+        "moved", "parcels", parcels);
     return tombstone;
 }
 
@@ -206,8 +205,7 @@ static int move(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES],
     if (r >= 0 && json_integer_value(json_object_get(there, "rev")) >
                       json_integer_value(json_object_get(document, "rev")))
         json_object_set(document, "rev", json_object_get(there, "rev"));
-    if (r >= 0 &&
-        json_object_set_new(document, "branch", json_string(request->to_branch)) < 0)
+    if (r >= 0 && json_object_set_new(document, "branch", json_string(request->to_branch)) < 0)
         r = -ENOMEM;
     if (r >= 0)
         r = store_put_document(store, from, "order", request->order, tombstone);
@@ -250,8 +248,8 @@ static int apply(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES]
  * move is not: the banks of the branch that the order has left must still hear of it. */
 static bool covers(enum book_change change, const char *earlier)
 {
-    bool pause = strcmp(earlier, names[CHANGE_HOLD]) == 0 ||
-                 strcmp(earlier, names[CHANGE_RELEASE]) == 0;
+    bool pause =
+        strcmp(earlier, names[CHANGE_HOLD]) == 0 || strcmp(earlier, names[CHANGE_RELEASE]) == 0;
     bool handover = strcmp(earlier, names[CHANGE_HANDOVER]) == 0;
 
     switch (change) {

@@ -1,14 +1,14 @@
-/* What HQ itself does to an order: cancel, hold, release, hand over, move. The order's document says
- * so at once; the change is pending until every bank that holds one of its parcels has applied it,
- * because until then the goods can still be collected the old way. Only then is money given back,
- * or a new code shown. Runs inside the caller's transaction. */
+/* What HQ itself does to an order: cancel, hold, release, hand over, move. The order's document
+ * says so at once; the change is pending until every bank that holds one of its parcels has applied
+ * it, because until then the goods can still be collected the old way. Only then is money given
+ * back, or a new code shown. Runs inside the caller's transaction. */
 #pragma once
 
 #include "hq/book.h"
 
 enum book_change {
-    CHANGE_CANCEL,   /* nobody collects it any more */
-    CHANGE_HOLD,     /* nobody collects it until it is released */
+    CHANGE_CANCEL, /* nobody collects it any more */
+    CHANGE_HOLD,   /* nobody collects it until it is released */
     CHANGE_RELEASE,
     CHANGE_HANDOVER, /* a new code and number; the old ones die */
     CHANGE_MOVE,     /* to another branch, with a new code and number */

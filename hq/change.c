@@ -31,13 +31,13 @@ static int list_change(void *userdata, const struct store_change *change)
         return r;
     if (!banks && !(banks = json_array()))
         return -ENOMEM;
-    r = json_array_append_new(
-        listing->list,
-        json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:O,s:I}", "order", change->order, "change",
-                  change->kind, "state", change->outcome ? change->outcome : "pending", "branch",
-                  change->branch, "at", (json_int_t)change->at, "actor", change->actor, "reason",
-                  change->reason, "waits_for", banks, "settled_at",
-                  (json_int_t)change->settled_at));
+    r = json_array_append_new(listing->list,
+                              json_pack("{s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:O,s:I}", "order",
+                                        change->order, "change", change->kind, "state",
+                                        change->outcome ? change->outcome : "pending", "branch",
+                                        change->branch, "at", (json_int_t)change->at, "actor",
+                                        change->actor, "reason", change->reason, "waits_for", banks,
+                                        "settled_at", (json_int_t)change->settled_at));
     return r < 0 ? -ENOMEM : 1;
 }
 
@@ -196,7 +196,7 @@ int verb_move(struct context *context, int argc, char **argv)
 
 int change_print(const json_t *list)
 {
-    static const char *const headings[] = {"ORDER",     "CHANGE", "STATE", "BRANCH",
+    static const char *const headings[] = {"ORDER",     "CHANGE", "STATE",  "BRANCH",
                                            "WAITS FOR", "ACTOR",  "REASON", NULL};
     _cleanup_(table_freep) struct table *table = NULL;
     const json_t *change;

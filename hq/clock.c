@@ -58,8 +58,8 @@ int verb_clock(struct context *context, int argc, char **argv)
     }
     uuid_make(id);
     document = json_pack("{s:s,s:s,s:i,s:i,s:s,s:I,s:s,s:s}", "kind", "clock", "clock", argv[1],
-                         "rev", 0, "seq", 0, "id", id, "floor", (json_int_t)floor_ms, "actor", actor,
-                         "reason", reason);
+                         "rev", 0, "seq", 0, "id", id, "floor", (json_int_t)floor_ms, "actor",
+                         actor, "reason", reason);
     r = publish(context, branch->name, argv[1], document);
     if (r < 0)
         return verb_store_failed(context, r);
