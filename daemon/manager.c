@@ -171,6 +171,7 @@ struct manager *manager_free(struct manager *manager)
         if (manager->tick)
             timekeeper_save(manager);
     }
+    uplink_stop(manager);
     mqtt_free(manager->mqtt);
     sd_event_source_unref(manager->tick);
     sd_bus_slot_unref(manager->vtable);

@@ -33,6 +33,7 @@ struct uplink {
     uint64_t bad_signatures;
     int64_t waiting_us; /* monotonic: since when HQ owes an answer; 0 = it does not */
     int64_t unacked_us; /* … and an acknowledgement */
+    int64_t heard_us;   /* monotonic: when HQ last said something */
     bool unsigned_seen; /* … and something came that it has not signed */
     struct link_health health;
 };

@@ -30,9 +30,10 @@ static json_t *status(struct manager *manager)
 
     (void)door_book_count(manager, &n_free, &faults);
     return json_pack(
-        "{sb ss ss ss* sI ss sI sI sI sI si si s{sI sb ss sI}}", "online", 1, "version",
-        PICKUP_VERSION, "boot", manager->boot, "feed", *manager->feed.id ? manager->feed.id : NULL,
-        "cursor", (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
+        "{sb sI ss ss ss* sI ss sI sI sI sI si si s{sI sb ss sI}}", "online", 1, "every_ms",
+        (json_int_t)manager->config.status_ms, "version", PICKUP_VERSION, "boot", manager->boot,
+        "feed", *manager->feed.id ? manager->feed.id : NULL, "cursor",
+        (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
         (json_int_t)(store_last_event(manager->store) - manager->uplink.acked), "last_event",
         (json_int_t)store_last_event(manager->store), "orphans",
         (json_int_t)store_orphan_count(manager->store), "doors", (json_int_t)manager->doors.n,
@@ -136,6 +137,8 @@ static void take_ack(struct manager *manager, const char *json, size_t n)
     }
     if (uplink->sent < uplink->acked)
         uplink->sent = uplink->acked;
+    if (ack.resend)
+        feed_down_fetch(manager, true); /* perhaps it lacks documents as well */
     uplink_send(manager);
 }
 
@@ -161,6 +164,7 @@ static void heard(struct manager *manager)
 {
     struct uplink *uplink = &manager->uplink;
 
+    uplink->heard_us = now_us();
     uplink->waiting_us = 0;
     uplink->unsigned_seen = false;
     if (uplink->health.trouble != MQTT_HQ_NO_ACK)
@@ -198,7 +202,8 @@ static void watch_answers(struct manager *manager)
             doubt(manager, MQTT_FINE, "connected, and HQ answers");
     } else if (!uplink->unacked_us) {
         uplink->unacked_us = now;
-    } else if (now - uplink->unacked_us >= patience) {
+    } else if (now - uplink->unacked_us >= patience &&
+               now - uplink->heard_us >= manager->config.resend_ms * 1000) {
         feed_down_fetch(manager, true); /* does it answer to something else? */
     }
     if (!manager->feed.fetching)
@@ -207,7 +212,8 @@ static void watch_answers(struct manager *manager)
         uplink->waiting_us = now;
     else if (now - uplink->waiting_us >= patience)
         doubt_answers(manager);
-    if (uplink->unacked_us && now - uplink->unacked_us >= 2 * patience && !uplink->waiting_us)
+    if (uplink->unacked_us && now - uplink->unacked_us >= 2 * patience &&
+        now - uplink->heard_us < patience)
         doubt(manager, MQTT_HQ_NO_ACK,
               "HQ answers, but does not take the events of this bank; pickup-hq banks shows why, "
               "for example a second board with the same name");
@@ -314,6 +320,17 @@ int uplink_start(struct manager *manager)
     wire_topic(WIRE_UP_STATUS, config->name, will);
     return mqtt_new(manager->event, &options, on_message, on_drained, on_state, manager,
                     &manager->mqtt);
+}
+
+void uplink_stop(struct manager *manager)
+{
+    static const char gone[] = "{\"online\":false}";
+    char topic[WIRE_TOPIC_MAX];
+
+    if (!manager->mqtt)
+        return;
+    wire_topic(WIRE_UP_STATUS, manager->config.name, topic);
+    (void)mqtt_publish(manager->mqtt, topic, gone, strlen(gone), true);
 }
 
 void uplink_tick(struct manager *manager)

@@ -3,11 +3,14 @@
 #include "hq/table.h"
 #include "hq/verbs.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+
+#define MISSED_BEATS 4
 
 /* Local time, to the second; NULL for 0, which means never. */
 static const char *time_text(json_int_t ms, char ret_text[32])
@@ -79,13 +82,22 @@ static int count_behind(struct store *store, const char *branch, const struct st
                                  ret_behind);
 }
 
+/* The last will can get lost with the broker; then the heartbeat tells. */
+static bool is_online(const struct store_bank *bank)
+{
+    int64_t every_ms = json_integer_value(json_object_get(bank->status, "every_ms"));
+
+    return bank->online &&
+           (every_ms <= 0 || clock_now_ms() - bank->seen_at < MISSED_BEATS * every_ms);
+}
+
 static json_t *make_entry(const char *name, const char *branch, const struct store_bank *bank,
                           int64_t seq, int64_t behind, json_t *alarms, json_t *logs)
 {
     const json_t *status = bank->status;
     json_t *entry = json_pack(
         "{s:s,s:s,s:b,s:I,s:I,s:I,s:I,s:s,s:s,s:O,s:O,s:b}", "bank", name, "branch", branch,
-        "online", (int)bank->online, "seq", (json_int_t)seq, "cursor", (json_int_t)bank->applied,
+        "online", (int)is_online(bank), "seq", (json_int_t)seq, "cursor", (json_int_t)bank->applied,
         "behind", (json_int_t)behind, "seen_at", (json_int_t)bank->seen_at, "feed", bank->feed,
         "boot", bank->boot, "alarms", alarms, "logs", logs, "forked", any_forked(logs));
     static const char *const members[] = {"version",    "outbox", "last_event", "log",  "doors",

@@ -42,12 +42,14 @@ static int compare(struct serve *serve, const struct serve_bank *bank, const cha
         return r;
     if (r > 0 && hash && strcmp(hash, stored) == 0)
         return 0;
+    *ret_verdict = SILENT;
+    if (log->forked)
+        return 0; /* it was told */
     raise_alarm(
         serve, bank, name, n, "fork",
         "it is here already with another hash: two boards have one identity; replace one of them "
         "and give both a new log");
     log->forked = true;
-    *ret_verdict = SILENT;
     return store_fork_log(serve->store, log);
 }
 
@@ -96,8 +98,9 @@ static int store_one(struct serve *serve, const struct serve_bank *bank, const c
     int r = anew ? begin_anew(log, event) : event_verify(event, log->hash);
 
     if (r == -EBADMSG) {
-        raise_alarm(serve, bank, name, n, "chain",
-                    "it does not fit the audit chain and was not taken");
+        if (!log->forked)
+            raise_alarm(serve, bank, name, n, "chain",
+                        "it does not fit the audit chain and was not taken");
         *ret_verdict = SILENT;
         return 0;
     }
