@@ -137,7 +137,8 @@ int ctl_stock(struct ctl *ctl, int argc, char **argv)
 /* What has to be taken out: parcels of orders that nobody will collect any more. */
 static int list_retrievable(struct ctl *ctl)
 {
-    static const char *const states[] = {"expired", "cancelled", "returned", "disputed"};
+    static const char *const states[] = {"expired", "cancelled", "returned", "disputed",
+                                         "elsewhere"};
     static const char *const shown[] = {"door", "parcel", "order", "state", NULL};
     json_t *rows = json_array(), *values;
     const json_t *row;
