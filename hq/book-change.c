@@ -127,19 +127,16 @@ static int renew_code(struct store *store, const uint8_t number_key[NUMBER_KEY_B
  * have to take them out, and what they report is reflected here. */
 static json_t *make_tombstone(const json_t *document)
 {
-    json_t *parcels = json_array(), *parcel, *tombstone;
-    size_t i;
+    static const char *const members[] = {"order", "handle", "rev", "seq", "branch", "parcels"};
+    json_t *tombstone = json_pack("{s:s}", "status", "moved"), *copy;
 
-    json_array_foreach (json_object_get(document, "parcels"), i, parcel)
-        json_array_append_new(parcels, json_pack("{s:O,s:O,s:O}", "parcel",
-                                                 json_object_get(parcel, "parcel"), "placed",
-                                                 json_object_get(parcel, "placed"), "collected",
-                                                 json_object_get(parcel, "collected")));
-    tombstone = json_pack(
-        "{s:O,s:O,s:O,s:O,s:O,s:s,s:o}", "order", json_object_get(document, "order"), "handle",
-        json_object_get(document, "handle"), "rev", json_object_get(document, "rev"), "seq",
-        json_object_get(document, "seq"), "branch", json_object_get(document, "branch"), "status",
-        "moved", "parcels", parcels);
+    for (size_t i = 0; tombstone && i < ELEMENTSOF(members); i++) {
+        copy = json_deep_copy(json_object_get(document, members[i]));
+        if (json_object_set_new(tombstone, members[i], copy) < 0) {
+            json_decref(tombstone);
+            return NULL;
+        }
+    }
     return tombstone;
 }
 
