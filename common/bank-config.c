@@ -31,6 +31,8 @@ static const struct config_item items[] = {
     ITEM("hq", "backoff_min", CONFIG_DURATION, backoff_min_ms, "1s", .min = 10, .max = MINUTE),
     ITEM("hq", "backoff_max", CONFIG_DURATION, backoff_max_ms, "60s", .min = 10,
          .max = 60 * MINUTE),
+    ITEM("hq", "connect_timeout", CONFIG_DURATION, connect_timeout_ms, "15s", .min = 1000,
+         .max = 5 * MINUTE),
     ITEM("hq", "poll", CONFIG_DURATION, poll_ms, "10min", .min = 1000, .max = DAY),
     ITEM("hq", "resend", CONFIG_DURATION, resend_ms, "10s", .min = 100, .max = 10 * MINUTE),
     ITEM("hq", "status", CONFIG_DURATION, status_ms, "60s", .min = 100, .max = 60 * MINUTE),
@@ -43,6 +45,10 @@ static const struct config_item items[] = {
     ITEM("doors", "pulses", CONFIG_INTEGER, pulses, "3", .min = 1, .max = 5),
     ITEM("doors", "report_timeout", CONFIG_DURATION, report_timeout_ms, "30s", .min = 11000,
          .max = 10 * MINUTE),
+    ITEM("clock", "source", CONFIG_STRING, clock_source, "kernel", .pattern = "^(kernel|file)$",
+         .remedy = "Write kernel or file."),
+    ITEM("clock", "file", CONFIG_STRING, clock_file, "/run/systemd/timesync/synchronized", 0),
+    ITEM("clock", "file_age", CONFIG_DURATION, clock_file_age_ms, "1h", .min = 1000, .max = DAY),
     ITEM("clock", "holdover", CONFIG_DURATION, holdover_ms, "3d", .min = 0, .max = 30 * DAY),
     ITEM("store", "event_keep", CONFIG_DURATION, event_keep_ms, "30d", .min = DAY,
          .max = 3650 * DAY),
@@ -114,7 +120,7 @@ int bank_config_load(const char *path, struct bank_config *ret_config,
         if (!ret_config->user)
             return -ENOMEM;
     }
-    char **files[] = {&ret_config->doors_file, &ret_config->ca_file};
+    char **files[] = {&ret_config->doors_file, &ret_config->ca_file, &ret_config->clock_file};
     char **credentials[] = {&ret_config->password_file, &ret_config->certificate_file,
                             &ret_config->key_file, &ret_config->feed_key, &ret_config->number_key};
 

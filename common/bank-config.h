@@ -9,14 +9,15 @@ struct bank_config {
     int64_t branch_number;
     /* [hq] */
     char *host, *user, *password_file, *ca_file, *certificate_file, *key_file, *feed_key;
-    int64_t port, keepalive_ms, backoff_min_ms, backoff_max_ms;
+    int64_t port, keepalive_ms, backoff_min_ms, backoff_max_ms, connect_timeout_ms;
     int64_t poll_ms, resend_ms, status_ms, fetch_bytes;
     /* [keys] */
     char *number_key;
     /* [doors] */
     int64_t open_timeout_ms, close_timeout_ms, pulses, report_timeout_ms;
     /* [clock] */
-    int64_t holdover_ms;
+    char *clock_source, *clock_file; /* "kernel" or "file" */
+    int64_t clock_file_age_ms, holdover_ms;
     /* [store] */
     int64_t event_keep_ms, retention_ms;
     /* [staff] */

@@ -1,4 +1,10 @@
-/* The times of this machine. Rules never call these: they are given `now`. */
+/* The times of this machine. Rules never call these: they are given `now`.
+ *
+ * $PICKUP_CLOCK_FILE names a file that turns this clock, for tests and for trying out what a bank
+ * does; it is read again for every reading, and ignored in a program with more rights than its
+ * caller (secure_getenv(3)). Its words, each of which may be missing: "offset_ms=N" is added to the
+ * wall clock, "boot_offset_ms=N" to the time since boot, "synchronised=yes|no" and "rtc=yes|no"
+ * stand in for what the kernel says. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,20 +18,22 @@ uint64_t clock_boot_us(void);
 /* The kernel's boot id (/proc/sys/kernel/random/boot_id), 32 hexadecimal digits and NUL.
  * $PICKUP_BOOT_ID overrides it, so that tests can reboot a bank. */
 int clock_boot_id(char ret_id[33]);
-/* True while the kernel says that the clock is synchronised (adjtimex, STA_UNSYNC clear).
- * $PICKUP_CLOCK=trusted or =untrusted overrides it in tests. */
-bool clock_synchronised(void);
 
-/* Promise 8: what the bank believes about its clock. Pure; kept in the store by the daemon. */
-struct clock_trust {
-    int64_t floor_ms;         /* no time before this is believed; raised by trusted time only */
-    int64_t trusted_until_ms; /* end of the holdover */
+/* Who says that the wall clock is right. */
+struct clock_source {
+    const char *file;    /* NULL = the kernel (adjtimex, STA_UNSYNC clear), else … */
+    int64_t file_age_ms; /* … a file that was touched within this time */
 };
 
-/* Folds in one reading and says whether the clock may be trusted at `now_ms`. While `synchronised`
- * raises the floor to `now_ms` and renews the holdover (`holdover_ms`, by default three days).
- * Untrusted when `now_ms` lies before the floor, or the holdover has run out. */
-bool clock_trust_update(struct clock_trust *trust, int64_t now_ms, bool synchronised,
-                        int64_t holdover_ms);
-/* The time that refusals are checked against: `now_ms` when trusted, else the floor. */
-int64_t clock_trust_time_ms(const struct clock_trust *trust, int64_t now_ms, bool trusted);
+/* What the machine says of its clock at one moment. */
+struct clock_reading {
+    int64_t wall_ms;
+    uint64_t boot_us;
+    bool synchronised;
+    bool rtc; /* the kernel took the time from a battery-backed clock when it started */
+};
+
+/* Takes one reading. The kernel gives the wall clock and what it says of it in one call, so that a
+ * clock that is set in between is never believed. $PICKUP_CLOCK=trusted or =untrusted overrides
+ * `synchronised` in tests. */
+void clock_read(const struct clock_source *source, struct clock_reading *ret_reading);

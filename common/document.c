@@ -114,6 +114,20 @@ static int read_recall(const json_t *document, char **ret_name, char **ret_reaso
                  : member_string(document, "", "recall", true, ORDER_ID_MAX, ret_name, ret_reason);
 }
 
+static int read_clock(const json_t *document, char **ret_name, char **ret_reason)
+{
+    int r = member_string(document, "", "id", true, WIRE_FEED_ID_LENGTH, NULL, ret_reason);
+
+    if (r >= 0)
+        r = member_integer(document, "", "floor", true, 0, INT64_MAX, NULL, ret_reason);
+    if (r >= 0)
+        r = member_string(document, "", "actor", false, 0, NULL, ret_reason);
+    if (r >= 0)
+        r = member_string(document, "", "reason", false, 0, NULL, ret_reason);
+    return r < 0 ? r
+                 : member_string(document, "", "clock", true, WIRE_BANK_MAX, ret_name, ret_reason);
+}
+
 int document_read(const json_t *document, const char *kind, char **ret_name, int64_t *ret_rev,
                   char **ret_reason)
 {
@@ -125,6 +139,7 @@ int document_read(const json_t *document, const char *kind, char **ret_name, int
         {"key", read_key},
         {"policy", read_policy},
         {"recall", read_recall},
+        {"clock", read_clock},
     };
     int r = member_integer(document, "", "rev", true, 1, INT64_MAX, ret_rev, ret_reason);
 

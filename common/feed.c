@@ -29,6 +29,9 @@ enum feed_verdict feed_judge(struct feed *feed, const struct feed_page *page)
         feed->seen = page->seq;
     if (page->end > feed->seen)
         feed->seen = page->end;
+    /* An announcement. Late, or HQ was rolled back; our cursor in a fetch lets it see which. */
+    if (page->empty && page->end < 0 && page->seq < feed->cursor)
+        feed->doubted = true;
     if (page->seq <= feed->cursor) {
         note_answer(feed, page);
         return page->seq == feed->cursor && page->empty && !page->more ? FEED_END : FEED_SKIP;
@@ -65,7 +68,7 @@ bool feed_wants_fetch(const struct feed *feed, int64_t now_ms, int64_t resend_ms
                       int64_t *ret_after)
 {
     if (!feed->fetching) {
-        if (!poll && feed->seen <= feed->cursor)
+        if (!poll && !feed->doubted && feed->seen <= feed->cursor)
             return false;
         *ret_after = feed->cursor;
         return true;
@@ -90,6 +93,7 @@ void feed_fetch_sent(struct feed *feed, int64_t after, int64_t now_ms)
         feed->fetch_end = -1;
     }
     feed->fetching = true;
+    feed->doubted = false;
     feed->fetch_moved_ms = now_ms;
 }
 

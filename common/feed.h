@@ -10,6 +10,7 @@ struct feed {
     char id[37]; /* "" = none yet */
     int64_t cursor;
     int64_t seen;           /* highest seq heard of: > cursor means that we are behind */
+    bool doubted;           /* HQ named an end that lies behind our cursor: ask it */
     bool fetching;          /* a fetch is outstanding */
     bool renewed;           /* … and the next one was asked for with after = fetch_end */
     int64_t fetch_after;    /* where the running fetch began */
@@ -40,10 +41,10 @@ enum feed_verdict feed_judge(struct feed *feed, const struct feed_page *page);
 void feed_applied(struct feed *feed, const struct feed_page *page, int64_t now_ms);
 /* After FEED_NEW_FEED was stored: cursor 0 of the new feed, nothing outstanding. */
 void feed_reset(struct feed *feed, const char *new_id);
-/* Should a fetch be sent now, and from where (*ret_after)? True when we are behind, or `poll` is
- * due, and none is outstanding; when the outstanding one brought nothing for `resend_ms`; or when
- * half of the running one has come, so that the next is under way before it ends. The caller sends
- * it and calls feed_fetch_sent(). */
+/* Should a fetch be sent now, and from where (*ret_after)? True when we are behind or in doubt, or
+ * `poll` is due, and none is outstanding; when the outstanding one brought nothing for `resend_ms`;
+ * or when half of the running one has come, so that the next is under way before it ends. The
+ * caller sends it and calls feed_fetch_sent(). */
 bool feed_wants_fetch(const struct feed *feed, int64_t now_ms, int64_t resend_ms, bool poll,
                       int64_t *ret_after);
 void feed_fetch_sent(struct feed *feed, int64_t after, int64_t now_ms);

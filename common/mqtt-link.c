@@ -15,14 +15,16 @@
 #define PASSWORD_MAX_BYTES 1024
 
 /* The first trouble is the cause; what follows from it is not told. */
-static void fail(struct mqtt_link *link, const char *format, ...) _printf_(2, 3);
-static void fail(struct mqtt_link *link, const char *format, ...)
+static void fail(struct mqtt_link *link, enum mqtt_trouble kind, const char *format, ...)
+    _printf_(3, 4);
+static void fail(struct mqtt_link *link, enum mqtt_trouble kind, const char *format, ...)
 {
     va_list ap;
 
     link->phase = LINK_FAILED;
     if (link->trouble[0])
         return;
+    link->kind = kind;
     va_start(ap, format);
     vsnprintf(link->trouble, sizeof(link->trouble), format, ap);
     va_end(ap);
@@ -41,7 +43,7 @@ static int port(const struct mqtt_link *link)
 /* The broker's own words can be lost with its reset; the usual cause is said in either case. */
 static void fail_tls_ended(struct mqtt_link *link)
 {
-    fail(link,
+    fail(link, MQTT_CREDENTIALS,
          "the broker at %s:%d ended TLS before the connection was set up; check the "
          "client certificate and its key",
          host(link), port(link));
@@ -50,19 +52,20 @@ static void fail_tls_ended(struct mqtt_link *link)
 static void fail_tcp(struct mqtt_link *link, int error)
 {
     /* The library says EPROTO for what TLS met; on a fast network that is within connect(). */
-    if (error == EPROTO && link->options->ca_file)
+    if ((error == EPROTO || error == EPIPE) && link->options->ca_file)
         fail_tls_ended(link);
     else if (error == ECONNREFUSED)
-        fail(link, "connection refused by %s:%d; check that the broker runs and listens there",
+        fail(link, MQTT_REFUSED,
+             "connection refused by %s:%d; check that the broker runs and listens there",
              host(link), port(link));
     else if (error == ECONNRESET)
-        fail(link,
+        fail(link, MQTT_REFUSED,
              "connection refused or reset by %s:%d; check that the broker runs and speaks "
              "TLS there",
              host(link), port(link));
     else
-        fail(link, "cannot reach %s:%d: %s; check network and address", host(link), port(link),
-             strerror(error));
+        fail(link, MQTT_UNREACHABLE, "cannot reach %s:%d: %s; check network and address",
+             host(link), port(link), strerror(error));
 }
 
 static void fail_certificate(struct mqtt_link *link, long verdict)
@@ -73,8 +76,8 @@ static void fail_certificate(struct mqtt_link *link, long verdict)
         remedy = "renew it, or set the clock of this machine";
     else if (verdict == X509_V_ERR_CERT_NOT_YET_VALID)
         remedy = "set the clock of this machine";
-    fail(link, "the certificate of %s:%d is not good: %s; %s", host(link), port(link),
-         X509_verify_cert_error_string(verdict), remedy);
+    fail(link, MQTT_CERTIFICATE, "the certificate of %s:%d is not good: %s; %s", host(link),
+         port(link), X509_verify_cert_error_string(verdict), remedy);
 }
 
 /* libmosquitto tells the reason of a TLS failure only here, while the SSL object still lives. */
@@ -88,7 +91,7 @@ static void on_log(struct mosquitto *handle, void *userdata, int level, const ch
     if (level != MOSQ_LOG_ERR)
         return;
     if (strstr(text, "host name verification failed"))
-        fail(link,
+        fail(link, MQTT_CERTIFICATE,
              "the certificate of %s:%d is for another name; connect to the name in it, or "
              "make one for %s",
              host(link), port(link), host(link));
@@ -96,11 +99,19 @@ static void on_log(struct mosquitto *handle, void *userdata, int level, const ch
         return;
     else if (verdict != X509_V_OK)
         fail_certificate(link, verdict);
+    else if (strstr(text, "unexpected eof"))
+        fail_tls_ended(link);
     else if (strstr(text, "certificate required"))
-        fail(link, "the broker at %s:%d asks for a client certificate; set certificate and key",
+        fail(link, MQTT_CREDENTIALS,
+             "the broker at %s:%d asks for a client certificate; set certificate and key",
              host(link), port(link));
+    else if (strstr(text, "alert") && (strstr(text, "certificate") || strstr(text, "unknown ca")))
+        fail(link, MQTT_CREDENTIALS,
+             "the broker at %s:%d refuses the client certificate: %s; check certificate and key, "
+             "and that the broker knows their authority",
+             host(link), port(link), reason ? reason + 1 : text);
     else
-        fail(link,
+        fail(link, MQTT_TLS,
              "TLS with %s:%d failed: %s; check that this port speaks TLS, certificate and key",
              host(link), port(link), reason ? reason + 1 : text);
 }
@@ -122,15 +133,15 @@ static void on_connack(struct mosquitto *handle, void *userdata, int code)
     int rc;
 
     if (code == CONNACK_REFUSED_BAD_USERNAME_PASSWORD || code == CONNACK_REFUSED_NOT_AUTHORIZED) {
-        fail(link,
+        fail(link, MQTT_CREDENTIALS,
              "the broker at %s:%d refuses the credentials (%s); check user, password and "
              "certificate",
              host(link), port(link), mosquitto_connack_string(code));
         return;
     }
     if (code != 0) {
-        fail(link, "the broker at %s:%d refuses the connection: %s", host(link), port(link),
-             mosquitto_connack_string(code));
+        fail(link, MQTT_BROKER_REFUSES, "the broker at %s:%d refuses the connection: %s",
+             host(link), port(link), mosquitto_connack_string(code));
         return;
     }
     link->phase = n > 0 ? LINK_SUBACK : LINK_UP;
@@ -139,7 +150,8 @@ static void on_connack(struct mosquitto *handle, void *userdata, int code)
     rc = mosquitto_subscribe_multiple(handle, NULL, (int)n, (char *const *)(void *)topics, 1, 0,
                                       NULL);
     if (rc != MOSQ_ERR_SUCCESS)
-        fail(link, "cannot subscribe at %s:%d: %s", host(link), port(link), mosquitto_strerror(rc));
+        fail(link, MQTT_SUBSCRIPTION, "cannot subscribe at %s:%d: %s", host(link), port(link),
+             mosquitto_strerror(rc));
 }
 
 static void on_suback(struct mosquitto *handle, void *userdata, int id, int n, const int *granted)
@@ -149,7 +161,8 @@ static void on_suback(struct mosquitto *handle, void *userdata, int id, int n, c
     for (int i = 0; i < n; i++) {
         if (granted[i] <= 2)
             continue;
-        fail(link, "the broker at %s:%d refuses the subscription to %s; check its access list",
+        fail(link, MQTT_SUBSCRIPTION,
+             "the broker at %s:%d refuses the subscription to %s; check its access list",
              host(link), port(link), link->options->subscriptions[i]);
         return;
     }
@@ -184,7 +197,8 @@ static bool readable(struct mqtt_link *link, const char *what, const char *path)
         return true;
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        fail(link, "%s %s cannot be read: %s; check path and owner", what, path, strerror(errno));
+        fail(link, MQTT_LOCAL, "%s %s cannot be read: %s; check path and owner", what, path,
+             strerror(errno));
     return fd >= 0;
 }
 
@@ -199,7 +213,7 @@ static bool set_credentials(struct mqtt_link *link)
         ssize_t n = fd < 0 ? -1 : read(fd, password, sizeof(password) - 1);
 
         if (n < 0) {
-            fail(link, "password file %s cannot be read: %s; check path and owner",
+            fail(link, MQTT_LOCAL, "password file %s cannot be read: %s; check path and owner",
                  options->password_file, strerror(errno));
             return false;
         }
@@ -210,7 +224,7 @@ static bool set_credentials(struct mqtt_link *link)
                                    options->password_file ? password : NULL);
     explicit_bzero(password, sizeof(password));
     if (rc != MOSQ_ERR_SUCCESS)
-        fail(link, "user name cannot be used: %s", mosquitto_strerror(rc));
+        fail(link, MQTT_LOCAL, "user name cannot be used: %s", mosquitto_strerror(rc));
     return rc == MOSQ_ERR_SUCCESS;
 }
 
@@ -232,7 +246,7 @@ static bool set_tls(struct mqtt_link *link)
     if (rc == MOSQ_ERR_SUCCESS) /* "tlsv1.2" means that or newer */
         rc = mosquitto_tls_opts_set(link->handle, SSL_VERIFY_PEER, "tlsv1.2", NULL);
     if (rc != MOSQ_ERR_SUCCESS)
-        fail(link, "TLS cannot be set up: %s; give both certificate and key, or none",
+        fail(link, MQTT_LOCAL, "TLS cannot be set up: %s; give both certificate and key, or none",
              mosquitto_strerror(rc));
     return rc == MOSQ_ERR_SUCCESS;
 }
@@ -244,7 +258,7 @@ static bool make_handle(struct mqtt_link *link)
 
     link->handle = mosquitto_new(options->client_id, true, link);
     if (!link->handle) {
-        fail(link, "cannot prepare the connection: %s", strerror(errno));
+        fail(link, MQTT_LOCAL, "cannot prepare the connection: %s", strerror(errno));
         return false;
     }
     mosquitto_log_callback_set(link->handle, on_log);
@@ -259,7 +273,7 @@ static bool make_handle(struct mqtt_link *link)
         rc = mosquitto_will_set(link->handle, options->will_topic,
                                 (int)strlen(options->will_payload), options->will_payload, 1, true);
     if (rc != MOSQ_ERR_SUCCESS) {
-        fail(link, "the will cannot be set: %s", mosquitto_strerror(rc));
+        fail(link, MQTT_LOCAL, "the will cannot be set: %s", mosquitto_strerror(rc));
         return false;
     }
     return set_credentials(link) && set_tls(link);
@@ -273,8 +287,8 @@ static bool resolve(struct mqtt_link *link, unsigned failures, int *ret_family)
     int r = getaddrinfo(host(link), NULL, &hints, &list);
 
     if (r != 0) {
-        fail(link, "cannot find %s: %s; check the name and the network's name server", host(link),
-             r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
+        fail(link, MQTT_NAME, "cannot find %s: %s; check the name and the network's name server",
+             host(link), r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
         return false;
     }
     for (struct addrinfo *a = list; a; a = a->ai_next) {
@@ -310,7 +324,8 @@ void mqtt_link_open(struct mqtt_link *link, const struct mqtt_options *options,
     if (rc == MOSQ_ERR_ERRNO)
         fail_tcp(link, errno ? errno : EHOSTUNREACH);
     else if (rc != MOSQ_ERR_SUCCESS)
-        fail(link, "cannot connect to %s:%d: %s", host(link), port(link), mosquitto_strerror(rc));
+        fail(link, MQTT_UNREACHABLE, "cannot connect to %s:%d: %s", host(link), port(link),
+             mosquitto_strerror(rc));
 }
 
 int mqtt_link_fd(const struct mqtt_link *link)
@@ -352,15 +367,19 @@ static void check(struct mqtt_link *link, int rc, int error)
     if (rc == MOSQ_ERR_ERRNO && link->options->ca_file && link->phase < LINK_UP)
         fail_tls_ended(link);
     else if (rc == MOSQ_ERR_ERRNO)
-        fail(link, "connection to %s:%d broke: %s", host(link), port(link), strerror(error));
+        fail(link, MQTT_BROKEN, "connection to %s:%d broke: %s", host(link), port(link),
+             strerror(error));
     else if (rc == MOSQ_ERR_KEEPALIVE)
-        fail(link, "the broker at %s:%d no longer answers", host(link), port(link));
+        fail(link, MQTT_SILENT, "the broker at %s:%d no longer answers", host(link), port(link));
     else if (link->phase < LINK_UP)
-        fail(link, "the broker at %s:%d closed the connection before it was set up%s", host(link),
-             port(link),
+        fail(link, MQTT_CLOSED, "the broker at %s:%d closed the connection before it was set up%s",
+             host(link), port(link),
              link->options->ca_file ? "" : "; if it speaks TLS on this port, set ca_file");
     else
-        fail(link, "the broker at %s:%d closed the connection", host(link), port(link));
+        fail(link, MQTT_CLOSED,
+             "the broker at %s:%d closed the connection; if it does so again and again, another "
+             "machine may use the same name",
+             host(link), port(link));
 }
 
 void mqtt_link_step(struct mqtt_link *link, short revents)
@@ -386,7 +405,7 @@ void mqtt_link_step(struct mqtt_link *link, short revents)
     check(link, rc, errno);
     /* The library takes a reset in the handshake for "not yet". */
     if (link->phase == LINK_TLS && revents & (POLLERR | POLLHUP))
-        fail(link,
+        fail(link, MQTT_TLS,
              "%s:%d closed the connection in the TLS handshake; check that this port speaks "
              "TLS",
              host(link), port(link));
@@ -410,18 +429,21 @@ void mqtt_link_time_out(struct mqtt_link *link)
     unsigned timeout_s = link->options->connect_timeout_ms / 1000;
 
     if (link->phase == LINK_TCP)
-        fail(link, "no answer from %s:%d in %u s; check address, network and firewall", host(link),
+        fail(link, MQTT_NO_ANSWER,
+             "no answer from %s:%d in %u s; check address, network and firewall", host(link),
              port(link), timeout_s);
     else if (link->phase == LINK_TLS)
-        fail(link,
+        fail(link, MQTT_TLS_NO_ANSWER,
              "%s:%d does not answer the TLS handshake in %u s; check that this port speaks "
              "TLS",
              host(link), port(link), timeout_s);
     else if (link->phase == LINK_CONNACK)
-        fail(link, "%s:%d accepts connections, but no MQTT broker answered in %u s; check the port",
+        fail(link, MQTT_CONNACK_MISSING,
+             "%s:%d accepts connections, but no MQTT broker answered in %u s; check the port",
              host(link), port(link), timeout_s);
     else
-        fail(link, "the broker at %s:%d did not confirm the subscriptions in %u s", host(link),
+        fail(link, MQTT_SUBACK_MISSING,
+             "the broker at %s:%d did not confirm the subscriptions in %u s", host(link),
              port(link), timeout_s);
 }
 

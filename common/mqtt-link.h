@@ -23,7 +23,8 @@ struct mqtt_link {
     struct mqtt_mailbox *mailbox;
     struct mosquitto *handle;
     enum mqtt_link_phase phase;
-    char trouble[384]; /* a sentence for an engineer */
+    enum mqtt_trouble kind; /* of trouble; MQTT_FINE = none yet */
+    char trouble[384];      /* a sentence for an engineer */
 };
 
 /* Looks up the host (which blocks) and begins to connect. `failures` counts the attempts that came

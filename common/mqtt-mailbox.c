@@ -115,7 +115,8 @@ static void drop_outgoing(struct mqtt_mailbox *mailbox)
     mailbox->refused = false;
 }
 
-void mqtt_mailbox_put_state(struct mqtt_mailbox *mailbox, enum mqtt_state state, const char *detail)
+void mqtt_mailbox_put_state(struct mqtt_mailbox *mailbox, enum mqtt_state state,
+                            enum mqtt_trouble trouble, const char *detail)
 {
     struct mqtt_item *item = item_new(detail, NULL, 0);
 
@@ -127,6 +128,7 @@ void mqtt_mailbox_put_state(struct mqtt_mailbox *mailbox, enum mqtt_state state,
     if (item) {
         item->is_state = true;
         item->state = state;
+        item->trouble = trouble;
         item->connection = mailbox->connection;
         append(mailbox, item);
     }

@@ -16,7 +16,8 @@ struct mqtt_item {
     bool is_state;
     bool retain;
     enum mqtt_state state;
-    unsigned connection; /* is_state and MQTT_CONNECTED: which one; never 0 */
+    enum mqtt_trouble trouble; /* MQTT_WAITING: why */
+    unsigned connection;       /* is_state and MQTT_CONNECTED: which one; never 0 */
     size_t payload_bytes;
     const char *topic;   /* into `data`; the sentence when is_state */
     const char *payload; /* into `data`, terminated */
@@ -55,7 +56,7 @@ void mqtt_mailbox_put_message(struct mqtt_mailbox *mailbox, const char *topic, c
                               size_t payload_bytes, bool retained);
 /* MQTT_CONNECTED opens the way for outgoing messages; the others drop those that wait. */
 void mqtt_mailbox_put_state(struct mqtt_mailbox *mailbox, enum mqtt_state state,
-                            const char *detail);
+                            enum mqtt_trouble trouble, const char *detail);
 /* The next message to publish, now owned by the caller, or NULL. It stays counted as in flight. */
 struct mqtt_item *mqtt_mailbox_take_outgoing(struct mqtt_mailbox *mailbox);
 /* The broker has acknowledged one. */

@@ -100,21 +100,21 @@ static int64_t connect_once(struct mqtt *mqtt, unsigned failures)
 
     (void)mqtt_mailbox_take_reconnect(&mqtt->mailbox); /* this is what it asked for */
     snprintf(text, sizeof(text), "connecting to %s:%d", mqtt->options.host, mqtt->options.port);
-    mqtt_mailbox_put_state(&mqtt->mailbox, MQTT_CONNECTING, text);
+    mqtt_mailbox_put_state(&mqtt->mailbox, MQTT_CONNECTING, MQTT_FINE, text);
     mqtt_link_open(&link, &mqtt->options, &mqtt->mailbox, failures);
     set_up(mqtt, &link);
     if (link.phase == LINK_UP) {
         int64_t since_ms = now_ms();
 
         mqtt_link_describe(&link, text, sizeof(text));
-        mqtt_mailbox_put_state(&mqtt->mailbox, MQTT_CONNECTED, text);
+        mqtt_mailbox_put_state(&mqtt->mailbox, MQTT_CONNECTED, MQTT_FINE, text);
         carry(mqtt, &link);
         up_ms = now_ms() - since_ms + 1;
     }
     if (mqtt_mailbox_stopping(&mqtt->mailbox))
         say_goodbye(mqtt, &link);
     else
-        mqtt_mailbox_put_state(&mqtt->mailbox, MQTT_WAITING, link.trouble);
+        mqtt_mailbox_put_state(&mqtt->mailbox, MQTT_WAITING, link.kind, link.trouble);
     mqtt_link_close(&link);
     return up_ms;
 }

@@ -14,6 +14,34 @@
 #define TURN_BYTES    (64 * 1024)
 #define GOODBYE_MAX_S 3 /* longer than the goodbye of the thread */
 
+const char *mqtt_trouble_name(enum mqtt_trouble trouble)
+{
+    static const char *const names[MQTT_TROUBLE_COUNT] = {
+        [MQTT_FINE] = "none",
+        [MQTT_NAME] = "name",
+        [MQTT_UNREACHABLE] = "unreachable",
+        [MQTT_NO_ANSWER] = "no_answer",
+        [MQTT_REFUSED] = "refused",
+        [MQTT_TLS] = "tls",
+        [MQTT_CERTIFICATE] = "certificate",
+        [MQTT_TLS_NO_ANSWER] = "tls_no_answer",
+        [MQTT_CONNACK_MISSING] = "connack_missing",
+        [MQTT_CREDENTIALS] = "credentials",
+        [MQTT_BROKER_REFUSES] = "broker_refuses",
+        [MQTT_SUBSCRIPTION] = "subscription",
+        [MQTT_SUBACK_MISSING] = "suback_missing",
+        [MQTT_CLOSED] = "closed",
+        [MQTT_BROKEN] = "broken",
+        [MQTT_SILENT] = "silent",
+        [MQTT_LOCAL] = "local",
+        [MQTT_HQ_SILENT] = "hq_silent",
+        [MQTT_HQ_UNSIGNED] = "hq_unsigned",
+        [MQTT_HQ_NO_ACK] = "hq_no_ack",
+    };
+
+    return names[trouble];
+}
+
 static int copy(const char **ret_copy, const char *text)
 {
     *ret_copy = text ? strdup(text) : NULL;
@@ -71,7 +99,7 @@ static void deliver(struct mqtt *mqtt, const struct mqtt_item *item)
     if (item->is_state) {
         mqtt->state = item->state;
         mqtt->connection = item->connection;
-        mqtt->on_state(mqtt->userdata, item->state, item->topic);
+        mqtt->on_state(mqtt->userdata, item->state, item->trouble, item->topic);
         return;
     }
     mqtt->undrained = true;

@@ -20,6 +20,32 @@ enum mqtt_state {
     MQTT_CONNECTED,  /* CONNACK and every SUBACK received */
 };
 
+/* Why there is no connection. The names are stable: status, D-Bus and docs use them. */
+enum mqtt_trouble {
+    MQTT_FINE,
+    MQTT_NAME,            /* the host's name cannot be resolved */
+    MQTT_UNREACHABLE,     /* no route, network down */
+    MQTT_NO_ANSWER,       /* TCP: nothing comes back (a black hole) */
+    MQTT_REFUSED,         /* TCP: nobody listens there */
+    MQTT_TLS,             /* no TLS there, or TLS failed otherwise */
+    MQTT_CERTIFICATE,     /* the broker's certificate is not good */
+    MQTT_TLS_NO_ANSWER,   /* accepts, but does not answer the TLS handshake */
+    MQTT_CONNACK_MISSING, /* accepts, but does not answer as a broker */
+    MQTT_CREDENTIALS,     /* user, password or client certificate refused */
+    MQTT_BROKER_REFUSES,  /* another refusal of the broker */
+    MQTT_SUBSCRIPTION,    /* the access list forbids to subscribe */
+    MQTT_SUBACK_MISSING,  /* the broker does not confirm the subscriptions */
+    MQTT_CLOSED,          /* the other side closed the connection, before or after it was up */
+    MQTT_BROKEN,          /* it broke, or the network did */
+    MQTT_SILENT,          /* it was up, and then nothing came back any more: half-dead */
+    MQTT_LOCAL,           /* a file here cannot be read, or no memory */
+    MQTT_HQ_SILENT,       /* up, but HQ does not answer through it (not told by the thread) */
+    MQTT_HQ_UNSIGNED,     /* up, but what comes is not signed by HQ (not told by the thread) */
+    MQTT_HQ_NO_ACK,       /* up, but HQ does not take the events (not told by the thread) */
+    MQTT_TROUBLE_COUNT,
+};
+const char *mqtt_trouble_name(enum mqtt_trouble trouble);
+
 struct mqtt_options {
     const char *host;
     uint16_t port;
@@ -51,9 +77,10 @@ typedef void (*mqtt_message_fn)(void *userdata, const struct mqtt_message *messa
 /* Called in the loop's thread after every burst of messages when the mailbox is empty: the moment
  * to end a group commit. Also called when there is room again after mqtt_publish() said -EAGAIN. */
 typedef void (*mqtt_drained_fn)(void *userdata);
-/* Called in the loop's thread. `detail` is a sentence for an engineer ("connection refused by
- * 10.0.0.5:8883", "certificate of the broker has expired", …). */
-typedef void (*mqtt_state_fn)(void *userdata, enum mqtt_state state, const char *detail);
+/* Called in the loop's thread. `trouble` says why when `state` is MQTT_WAITING; `detail` is a
+ * sentence for an engineer ("connection refused by 10.0.0.5:8883; check that …"). */
+typedef void (*mqtt_state_fn)(void *userdata, enum mqtt_state state, enum mqtt_trouble trouble,
+                              const char *detail);
 
 /* Starts the thread. All strings in `options` are copied. The messages of one turn of the loop are
  * few, and the source's priority is below the normal one, so that a customer at the door is served

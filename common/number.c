@@ -96,6 +96,20 @@ static void forget(struct number_throttle *throttle, int64_t now_ms)
     throttle->since_ms += tries * FORGET_MS;
 }
 
+/* What the next try after this many wrong ones has to wait. */
+static int64_t wait_after(uint32_t wrong)
+{
+    if (wrong > FREE_TRIES + 6)
+        return WAIT_MAX_MS;
+    return wrong > FREE_TRIES ? INT64_C(1000) << (wrong - FREE_TRIES - 1) : 0;
+}
+
+void number_throttle_reboot(struct number_throttle *throttle, int64_t now_ms)
+{
+    throttle->since_ms = now_ms;
+    throttle->until_ms = now_ms + wait_after(throttle->wrong);
+}
+
 int64_t number_throttle_wait_ms(struct number_throttle *throttle, int64_t now_ms)
 {
     forget(throttle, now_ms);
@@ -106,15 +120,9 @@ int64_t number_throttle_wait_ms(struct number_throttle *throttle, int64_t now_ms
 
 void number_throttle_wrong(struct number_throttle *throttle, int64_t now_ms)
 {
-    int64_t wait_ms = 0;
-
     forget(throttle, now_ms);
     if (throttle->wrong < UINT32_MAX)
         throttle->wrong++;
     throttle->since_ms = now_ms;
-    if (throttle->wrong > FREE_TRIES + 6)
-        wait_ms = WAIT_MAX_MS;
-    else if (throttle->wrong > FREE_TRIES)
-        wait_ms = INT64_C(1000) << (throttle->wrong - FREE_TRIES - 1);
-    throttle->until_ms = now_ms + wait_ms;
+    throttle->until_ms = now_ms + wait_after(throttle->wrong);
 }

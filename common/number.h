@@ -43,3 +43,5 @@ struct number_throttle {
 int64_t number_throttle_wait_ms(struct number_throttle *throttle, int64_t now_ms);
 /* Counts a wrong try. */
 void number_throttle_wrong(struct number_throttle *throttle, int64_t now_ms);
+/* The time base has begun anew: the tries still count, and the last wait begins again. */
+void number_throttle_reboot(struct number_throttle *throttle, int64_t now_ms);

@@ -317,7 +317,9 @@ int order_parse(const json_t *document, const char *bank, struct order **ret_ord
     r = read_identity(document, order, ret_reason);
     if (r < 0)
         return r;
-    if (order->status == ORDER_MOVED) { /* a tombstone need not say more */
+    /* A tombstone need not say more; what a bank keeps of an order that has left says all of it,
+     * because its parcels must still be taken out. */
+    if (order->status == ORDER_MOVED && !json_object_get(document, "ready_from")) {
         *ret_order = TAKE_PTR(order);
         return 0;
     }

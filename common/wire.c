@@ -296,7 +296,7 @@ char *wire_applied_write(const struct wire_applied *message)
 
 int wire_events_read(const char *json, size_t n, struct wire_events *ret, char **ret_reason)
 {
-    struct wire_events message = {};
+    struct wire_events message = {.lost_after = -1};
     json_auto_t *object = NULL;
     int r = wire_parse(json, n, &object, ret_reason);
 
@@ -308,6 +308,11 @@ int wire_events_read(const char *json, size_t n, struct wire_events *ret, char *
     r = read_integer(object, "first", 1, &message.first, ret_reason);
     if (r < 0)
         return r;
+    if (json_object_get(object, "lost_after")) {
+        r = read_integer(object, "lost_after", 0, &message.lost_after, ret_reason);
+        if (r < 0)
+            return r;
+    }
     r = read_id(object, "boot", 32, message.boot, ret_reason);
     if (r < 0)
         return r;

@@ -67,6 +67,7 @@ struct wire_applied {
 struct wire_events {
     char log[WIRE_FEED_ID_LENGTH + 1];
     int64_t first;
+    int64_t lost_after; /* -1 = absent; else what came after it and before `first` is deleted */
     char boot[33];
     json_t *events; /* array, owned */
 };

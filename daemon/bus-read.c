@@ -3,6 +3,7 @@
 
 #include "daemon/audit.h"
 #include "daemon/door-book.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <string.h>
@@ -60,6 +61,7 @@ static int append_order(void *userdata, const struct order_record *record)
     int r;
 
     if (listing->filter.state && *listing->filter.state &&
+        strcmp(record->orphan ? "orphan" : state, listing->filter.state) != 0 &&
         strcmp(state, listing->filter.state) != 0)
         return 0;
     if (listing->matched++ < listing->filter.offset)
@@ -92,7 +94,7 @@ static bool needs_placement(const char *state)
 int bus_list_orders(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct manager *manager = userdata;
-    struct listing listing = {.now_ms = manager_now_ms(manager)};
+    struct listing listing = {.now_ms = timekeeper_now_ms(manager)};
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     int r = read_filter(m, &listing.filter);
 
@@ -152,10 +154,10 @@ int bus_get_order(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r == 0)
         return sd_bus_error_setf(error, "io.pickupd.Error.NotFound",
                                  "There is no order %s at this bank.", number);
-    answer = json_pack(
-        "{sO ss so sb}", "document", record->document, "state",
-        order_state_name(order_state(record->order, record->placements, manager_now_ms(manager))),
-        "placements", placements_json(record), "orphan", (int)record->orphan);
+    answer = json_pack("{sO ss so sb}", "document", record->document, "state",
+                       order_state_name(order_state(record->order, record->placements,
+                                                    timekeeper_now_ms(manager))),
+                       "placements", placements_json(record), "orphan", (int)record->orphan);
     text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
     json_decref(answer);
     return text ? sd_bus_reply_method_return(m, "s", text) : -ENOMEM;
@@ -216,26 +218,37 @@ int bus_list_events(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+static uint64_t seconds_since(uint64_t since_us)
+{
+    return since_us ? (clock_boot_us() - since_us) / 1000000 : 0;
+}
+
 int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     struct manager *manager = userdata;
+    const struct clock_trust *clock = &manager->clock.trust;
     const struct uplink *uplink = &manager->uplink;
     uint64_t last = (uint64_t)store_last_event(manager->store);
     unsigned n_free = 0, faults = 0;
     int online = manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED;
     int r = door_book_count(manager, &n_free, &faults);
 
-    (void)manager_now_ms(manager);
+    (void)timekeeper_now_ms(manager);
     if (r < 0)
         return r;
     return sd_bus_reply_method_return(
-        m, "a{sv}", 19, "bank", "s", manager->config.name, "branch", "s", manager->config.branch,
+        m, "a{sv}", 27, "bank", "s", manager->config.name, "branch", "s", manager->config.branch,
         "version", "s", PICKUP_VERSION, "boot", "s", manager->boot, "ready", "b", 1, "kiosk", "b",
-        (int)manager->attached, "online", "b", online, "connection", "s", uplink->detail, "feed",
-        "s", manager->feed.id, "cursor", "x", manager->feed.cursor, "outbox", "t",
+        (int)manager->attached, "online", "b", online, "connection_state", "s",
+        link_health_word(&uplink->health), "connection", "s", uplink->health.detail,
+        "connection_since", "x", uplink->health.since_ms, "connection_for_s", "t",
+        seconds_since(uplink->health.since_us), "attempts", "u", (uint32_t)uplink->health.attempts,
+        "feed", "s", manager->feed.id, "cursor", "x", manager->feed.cursor, "outbox", "t",
         last - (uint64_t)uplink->acked, "log", "s", store_log(manager->store), "last_event", "t",
-        last, "orders", "t", (uint64_t)store_order_count(manager->store), "doors", "u",
-        (uint32_t)manager->doors.n, "free_doors", "u", n_free, "faults", "u", faults,
-        "clock_trusted", "b", (int)manager->clock_trusted, "clock_floor", "x",
-        manager->trust.floor_ms);
+        last, "orders", "t", (uint64_t)store_order_count(manager->store), "orphans", "t",
+        (uint64_t)store_orphan_count(manager->store), "doors", "u", (uint32_t)manager->doors.n,
+        "free_doors", "u", n_free, "faults", "u", faults, "clock_trusted", "b",
+        (int)timekeeper_trusted(manager), "clock_state", "s", clock_verdict_name(clock->verdict),
+        "clock", "s", clock_verdict_text(clock->verdict), "clock_for_s", "t",
+        seconds_since(manager->clock.since_us), "clock_floor", "x", clock->floor_ms);
 }

@@ -5,6 +5,7 @@
 #include "daemon/door-book.h"
 #include "daemon/uplink.h"
 #include "daemon/visit.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 
 #define NAME "io.pickupd.Bank1"
 #define PATH "/io/pickupd/bank1"
+
+#define ID_SEEN_US (UINT64_C(600) * 1000 * 1000)
 
 static int append_text(sd_bus_message *m, const char *key, const char *value)
 {
@@ -384,11 +387,52 @@ static int method_release_id_check(sd_bus_message *m, void *userdata, sd_bus_err
     actor_of(m, actor);
     r = store_begin(manager->store);
     if (r == 0)
-        r = store_set_id_seen(manager->store, order, clock_now_ms() + 10 * 60 * 1000);
+        r = store_set_id_seen(manager->store, order, clock_boot_us() + ID_SEEN_US);
     if (r == 0)
         r = audit_add(manager->store, "id_checked",
                       json_pack("{ss ss}", "order", order, "actor", actor));
     return reply_done(m, manager, store_finish(manager->store, r), error);
+}
+
+/* Only root, or the manager who has shown the badge at the kiosk, may say that the bank was wrong
+ * about the time. */
+static bool may_lower_floor(sd_bus_message *m, const struct manager *manager, char ret_actor[48])
+{
+    const struct session *session = &manager->session;
+
+    actor_of(m, ret_actor);
+    if (strcmp(ret_actor, "uid:0") == 0)
+        return true;
+    if (session->kind != SESSION_STAFF || session->role != STAFF_MANAGER)
+        return false;
+    snprintf(ret_actor, 48, "%s", session->actor);
+    return true;
+}
+
+static int method_lower_clock_floor(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    struct manager *manager = userdata;
+    const char *reason;
+    char actor[48];
+    int64_t floor_ms;
+    int r = sd_bus_message_read(m, "xs", &floor_ms, &reason);
+
+    if (r < 0)
+        return r;
+    if (!may_lower_floor(m, manager, actor))
+        return sd_bus_error_set(
+            error, "io.pickupd.Error.Refused",
+            "Only root, or a manager whose badge was shown to the kiosk, lowers "
+            "the floor of the clock.");
+    if (!*reason)
+        return sd_bus_error_set(error, "io.pickupd.Error.Refused",
+                                "The floor is lowered only with a reason: give one.");
+    r = timekeeper_lower(manager, floor_ms, actor, reason);
+    if (r == -EINVAL)
+        return sd_bus_error_set(error, "io.pickupd.Error.Refused",
+                                "The floor can only be lowered, and not below 1970; pickupctl "
+                                "status shows where it is.");
+    return reply_done(m, manager, r, error);
 }
 
 /* ---- properties ---- */
@@ -413,7 +457,7 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         return sd_bus_message_append(reply, "b",
                                      manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED);
     if (strcmp(property, "ClockTrusted") == 0)
-        return sd_bus_message_append(reply, "b", (int)manager->clock_trusted);
+        return sd_bus_message_append(reply, "b", (int)timekeeper_trusted(manager));
     (void)door_book_count(manager, &n_free, &faults);
     return sd_bus_message_append(reply, "u", n_free);
 }
@@ -439,6 +483,7 @@ static const sd_bus_vtable vtable[] = {
     METHOD("ResolveDoor", "us", "", method_resolve_door),
     METHOD("SetDoorService", "ubs", "", method_set_door_service),
     METHOD("ReleaseIdCheck", "s", "", method_release_id_check),
+    METHOD("LowerClockFloor", "xs", "", method_lower_clock_floor),
     METHOD("ListOrders", "a{sv}", "a(sssuuuxx)t", bus_list_orders),
     METHOD("GetOrder", "s", "s", bus_get_order),
     METHOD("ListDoors", "", "a(usbsssxs)", bus_list_doors),

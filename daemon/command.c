@@ -5,6 +5,7 @@
 #include "daemon/audit.h"
 #include "daemon/decide.h"
 #include "daemon/door-book.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -45,13 +46,13 @@ static void reply(struct manager *manager, const char *id, const char *result, c
 /* Why a command must not be carried out; NULL = it may. */
 static const char *refusal(struct manager *manager, const struct command *command, bool retained)
 {
-    int64_t now_ms = manager_now_ms(manager);
+    int64_t now_ms = timekeeper_now_ms(manager);
 
     if (retained)
         return "it was retained by the broker";
     if (strcmp(command->boot, manager->boot) != 0)
         return "it was meant for another start of this bank";
-    if (!manager->clock_trusted)
+    if (!timekeeper_trusted(manager))
         return "the clock of the bank is not trusted";
     if (now_ms > command->deadline_ms)
         return "the deadline has passed";

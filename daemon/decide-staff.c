@@ -2,6 +2,7 @@
 
 #include "daemon/door-book.h"
 #include "daemon/visit.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -37,7 +38,7 @@ static int check_badge(struct manager *manager, const struct code *code, struct 
         answer_refuse(answer, "this badge has been revoked");
     else if (code->role == STAFF_MANAGER && (!role || strcmp(role, "manager") != 0))
         answer_refuse(answer, "staff %s is not a manager any more", name);
-    else if (code->not_after_s && manager_now_ms(manager) > code->not_after_s * 1000) {
+    else if (code->not_after_s && timekeeper_now_ms(manager) > code->not_after_s * 1000) {
         answer->outcome = OUTCOME_EXPIRED;
         answer->at_ms = code->not_after_s * 1000;
     } else {

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "daemon/audit.h"
 #include "daemon/visit.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,7 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FORGED_EVENT_EVERY_MS 10000 /* a show of forged codes must not fill the disk */
+#define FORGED_EVENT_EVERY_US                                                                      \
+    (10 * 1000 * 1000) /* a show of forged codes must not fill the disk                            \
+                        */
 
 int answer_failed(struct manager *manager, int r, struct answer *answer)
 {
@@ -55,13 +58,12 @@ static int refused(struct manager *manager, const char *code, const struct order
 
 static int forged(struct manager *manager, const char *code, struct answer *answer)
 {
-    int64_t now_ms = clock_now_ms();
+    uint64_t now_us = clock_boot_us();
 
     answer->outcome = OUTCOME_FORGED;
-    if (now_ms >= manager->forged_told_ms &&
-        now_ms - manager->forged_told_ms < FORGED_EVENT_EVERY_MS)
+    if (manager->forged_told_us && now_us - manager->forged_told_us < FORGED_EVENT_EVERY_US)
         return 0;
-    manager->forged_told_ms = now_ms;
+    manager->forged_told_us = now_us;
     return refused(manager, code, NULL, answer);
 }
 
@@ -157,12 +159,12 @@ static int decide_order(struct manager *manager, const struct order_record *reco
                         struct answer *answer)
 {
     struct order_question question = {
-        .now_ms = manager_now_ms(manager),
-        .clock_trusted = manager->clock_trusted,
+        .now_ms = timekeeper_now_ms(manager),
+        .clock_trusted = timekeeper_trusted(manager),
         .code_epoch = epoch,
         .bank_epoch = record->epoch,
         .code_not_after_ms = not_after_ms,
-        .id_seen = clock_now_ms() < record->id_seen_until_ms,
+        .id_seen = clock_boot_us() < record->id_seen_until_us,
     };
     const char *bank = NULL;
     int r;
@@ -214,7 +216,7 @@ static int decide_early_bird(struct manager *manager, const struct code *code,
     answer->outcome = OUTCOME_NOT_STOCKED;
     if (code->epoch < epoch)
         answer->outcome = OUTCOME_TRANSFERRED;
-    else if (code->not_after_s && manager_now_ms(manager) > code->not_after_s * 1000) {
+    else if (code->not_after_s && timekeeper_now_ms(manager) > code->not_after_s * 1000) {
         answer->outcome = OUTCOME_EXPIRED;
         answer->at_ms = code->not_after_s * 1000;
     }
@@ -270,7 +272,7 @@ int decide_present(struct manager *manager, const char *text, struct answer *ret
     enum code_result result = code_read(text, manager->keys, manager->n_keys, &code);
 
     memset(ret_answer, 0, sizeof(*ret_answer));
-    (void)manager_now_ms(manager);
+    (void)timekeeper_now_ms(manager);
     if (in_staff_session(manager)) {
         if (code.kind == CODE_S1 && result == CODE_OK)
             return end_staff_session(manager, ret_answer);
@@ -312,6 +314,8 @@ static int count_wrong(struct manager *manager, int64_t now_ms, struct answer *a
     if (r == 0)
         r = store_set_integer(manager->store, "number_until", throttle.until_ms);
     if (r == 0)
+        r = store_set_text(manager->store, "number_boot", manager->boot);
+    if (r == 0)
         r = audit_add(manager->store, "number_wrong",
                       json_pack("{sI}", "wrong", (json_int_t)throttle.wrong));
     r = store_finish(manager->store, r);
@@ -328,7 +332,7 @@ int decide_number(struct manager *manager, const char *typed, struct answer *ret
     _cleanup_(order_record_freep) struct order_record *record = NULL;
     uint8_t digest[NUMBER_DIGEST_BYTES];
     char digits[NUMBER_DIGITS + 1];
-    int64_t now_ms = clock_now_ms();
+    int64_t now_ms = (int64_t)(clock_boot_us() / 1000);
     int r;
 
     memset(ret_answer, 0, sizeof(*ret_answer));

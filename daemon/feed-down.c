@@ -67,6 +67,18 @@ static int rebuild(struct manager *manager, const char *number, const json_t *pa
                                clock_now_ms());
 }
 
+/* An HQ that was restored is told of hand-overs that it has forgotten. */
+static int tell_epoch(struct manager *manager, const struct order *order)
+{
+    uint8_t epoch = 0;
+    int r = store_get_epoch(manager->store, order->handle, &epoch);
+
+    if (r <= 0 || epoch <= order->epoch)
+        return r < 0 ? r : 0;
+    return audit_add(manager->store, "epoch_raised",
+                     json_pack("{ss si}", "order", order->id, "epoch", (int)epoch));
+}
+
 static int apply_order(struct manager *manager, const json_t *document)
 {
     _cleanup_(order_freep) struct order *order = NULL;
@@ -90,6 +102,11 @@ static int apply_order(struct manager *manager, const json_t *document)
         return reject(manager, document, "its handle or a parcel belongs to another order");
     if (r <= 0)
         return r;
+    if (store_generation(manager->store) > 1) {
+        r = tell_epoch(manager, order);
+        if (r < 0)
+            return r;
+    }
     json_array_foreach (json_object_get(document, "parcels"), i, parcel) {
         r = rebuild(manager, order->id, parcel);
         if (r < 0)

@@ -6,6 +6,7 @@
 #include "daemon/bus.h"
 #include "daemon/feed-down.h"
 #include "daemon/housekeeping.h"
+#include "daemon/timekeeper.h"
 #include "daemon/uplink.h"
 #include "daemon/visit.h"
 
@@ -75,22 +76,25 @@ int manager_load_keys(struct manager *manager)
     return store_each_document(manager->store, "key", take_key, manager);
 }
 
-/* What the last run knew of clock and keypad. */
-static int restore_values(struct manager *manager)
+/* What the last run knew of the keypad. */
+static int restore_throttle(struct manager *manager)
 {
+    _cleanup_free_ char *boot = NULL;
     int64_t wrong = 0;
-    int r = store_get_integer(manager->store, "clock_floor", &manager->trust.floor_ms);
+    int r = store_get_integer(manager->store, "number_wrong", &wrong);
 
-    if (r >= 0)
-        r = store_get_integer(manager->store, "trusted_until", &manager->trust.trusted_until_ms);
-    if (r >= 0)
-        r = store_get_integer(manager->store, "number_wrong", &wrong);
     if (r >= 0)
         r = store_get_integer(manager->store, "number_since", &manager->throttle.since_ms);
     if (r >= 0)
         r = store_get_integer(manager->store, "number_until", &manager->throttle.until_ms);
+    if (r >= 0)
+        r = store_get_text(manager->store, "number_boot", &boot);
+    if (r < 0)
+        return r;
     manager->throttle.wrong = (uint32_t)wrong;
-    return r < 0 ? r : 0;
+    if (!boot || strcmp(boot, manager->boot) != 0)
+        number_throttle_reboot(&manager->throttle, (int64_t)(clock_boot_us() / 1000));
+    return 0;
 }
 
 static int note_start(struct manager *manager)
@@ -111,13 +115,15 @@ static int open_store(struct manager *manager, const char *state)
         log_error("%s", problem ? problem : strerror(-r));
         return r;
     }
-    r = restore_values(manager);
+    r = timekeeper_restore(manager);
+    if (r == 0)
+        r = restore_throttle(manager);
     if (r == 0)
         r = manager_load_keys(manager);
     if (r == 0)
         r = feed_down_restore(manager);
     if (r == 0) {
-        (void)manager_now_ms(manager);
+        (void)timekeeper_now_ms(manager);
         r = note_start(manager);
     }
     if (r == 0)
@@ -160,8 +166,12 @@ struct manager *manager_free(struct manager *manager)
 {
     if (!manager)
         return NULL;
-    if (manager->store)
+    if (manager->store) {
         (void)store_batch_end(manager->store);
+        if (manager->tick)
+            timekeeper_save(manager);
+    }
+    uplink_stop(manager);
     mqtt_free(manager->mqtt);
     sd_event_source_unref(manager->tick);
     sd_bus_slot_unref(manager->vtable);
@@ -182,7 +192,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     struct manager *manager = userdata;
     int r;
 
-    (void)manager_now_ms(manager);
+    timekeeper_tick(manager);
     visit_tick(manager);
     uplink_tick(manager);
     if (usec - manager->housekept_us >= HOUSEKEEP_EVERY_US) {
@@ -205,16 +215,6 @@ int manager_start(struct manager *manager, const char *bus)
     r = sd_event_add_time_relative(manager->event, &manager->tick, CLOCK_BOOTTIME, TICK_US, 0,
                                    on_tick, manager);
     return r < 0 ? log_errno(r, "cannot start the timer") : 0;
-}
-
-int64_t manager_now_ms(struct manager *manager)
-{
-    int64_t now_ms = clock_now_ms();
-
-    manager->clock_trusted = clock_trust_update(&manager->trust, now_ms, clock_synchronised(),
-                                                manager->config.holdover_ms);
-    store_set_clock_trusted(manager->store, manager->clock_trusted);
-    return clock_trust_time_ms(&manager->trust, now_ms, manager->clock_trusted);
 }
 
 int manager_store_failed(struct manager *manager, int r, const char *doing)

@@ -3,11 +3,11 @@
 #pragma once
 
 #include "common/bank-config.h"
-#include "common/clock.h"
+#include "common/clock-trust.h"
 #include "common/code.h"
 #include "common/doors.h"
 #include "common/feed.h"
-#include "common/mqtt.h"
+#include "common/link-health.h"
 #include "common/number.h"
 #include "daemon/session.h"
 #include "daemon/store.h"
@@ -31,7 +31,20 @@ struct uplink {
     int64_t poll_us;     /* monotonic: last fetch because of poll */
     int64_t applied_due; /* cursor to tell HQ once the batch is committed; 0 = none */
     uint64_t bad_signatures;
-    char detail[200]; /* why there is no connection, in words */
+    int64_t waiting_us; /* monotonic: since when HQ owes an answer; 0 = it does not */
+    int64_t unacked_us; /* … and an acknowledgement */
+    int64_t heard_us;   /* monotonic: when HQ last said something */
+    bool unsigned_seen; /* … and something came that it has not signed */
+    struct link_health health;
+};
+
+/* What the bank believes about the time, see timekeeper.h. */
+struct timekeeper {
+    struct clock_trust trust;
+    uint64_t since_us;      /* CLOCK_BOOTTIME: since when the verdict is what it is */
+    int64_t saved_floor_ms; /* what the store has */
+    uint64_t retry_us, look_us;
+    bool reported, reported_trusted; /* what the last event of type `clock` of this run said */
 };
 
 struct manager {
@@ -47,10 +60,10 @@ struct manager {
     uint64_t session_moved_us; /* CLOCK_BOOTTIME: when the session last changed */
     uint64_t started_us;       /* CLOCK_BOOTTIME */
 
-    struct clock_trust trust;
-    bool clock_trusted;
-    struct number_throttle throttle;
-    int64_t forged_told_ms; /* the last `refused` event of a forged code: they are rate-limited */
+    struct timekeeper clock;
+    struct number_throttle throttle; /* in ms of CLOCK_BOOTTIME */
+    uint64_t forged_told_us; /* CLOCK_BOOTTIME: the last `refused` event of a forged code: they are
+                                rate-limited */
 
     uint8_t feed_key[CODE_PUBLIC_KEY_BYTES];
     uint8_t number_key[NUMBER_KEY_BYTES];
@@ -80,10 +93,6 @@ int manager_start(struct manager *manager, const char *bus);
 
 /* Reads the public keys for codes and badges again, after a document of kind "key" came. */
 int manager_load_keys(struct manager *manager);
-
-/* Folds the machine's clock into what the bank believes (promise 8) and says what time to judge
- * by. */
-int64_t manager_now_ms(struct manager *manager);
 
 /* Logs that the store failed and what that means; returns `r`. */
 int manager_store_failed(struct manager *manager, int r, const char *doing);

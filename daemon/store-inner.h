@@ -72,10 +72,11 @@ struct store {
     char log[37];
     char boot[33];
     char *bank;
-    int64_t n_orders, generation;
+    int64_t n_orders, n_orphans, generation;
     struct store_chain chain, chain_at_begin;
-    int64_t n_orders_at_begin, generation_at_begin;
+    int64_t n_orders_at_begin, n_orphans_at_begin, generation_at_begin;
     bool in_transaction, in_batch;
     bool batch_lost; /* a batch was undone and the feed has not heard of it yet */
+    int64_t newest_trusted_ms;
     bool clock_trusted;
 };

@@ -32,7 +32,8 @@ static int read_record(struct store *store, sqlite3_stmt *statement,
     if (r < 0)
         return r == -EBADMSG ? -EUCLEAN : r;
     record->orphan = sqlite3_column_int64(statement, 3) != store->generation;
-    record->id_seen_until_ms = sqlite3_column_int64(statement, 4);
+    if (db_text(statement, 7) && strcmp(db_text(statement, 7), store->boot) == 0)
+        record->id_seen_until_us = (uint64_t)sqlite3_column_int64(statement, 4);
     record->erased = sqlite3_column_int(statement, 5) != 0;
     epoch = sqlite3_column_int64(statement, 6);
     record->epoch = epoch > record->order->epoch ? (uint8_t)epoch : record->order->epoch;
@@ -111,24 +112,30 @@ int store_each_order(struct store *store, const char *text, bool placed_only, in
     return r;
 }
 
-/* Is `rev` newer than what is stored? 1 = yes; *ret_known tells whether there is a row at all. */
-static int is_newer(struct store *store, const char *number, int64_t rev, int64_t *ret_id,
-                    int64_t *ret_ended_at)
+/* What is stored under an order's number. */
+struct before {
+    int64_t id; /* 0 = nothing */
+    int64_t ended_at;
+    bool orphan; /* an earlier feed has named it, and this one not yet */
+};
+
+/* Is `rev` newer than what is stored? 1 = yes. */
+static int is_newer(struct store *store, const char *number, int64_t rev, struct before *ret_before)
 {
     _cleanup_(db_resetp) sqlite3_stmt *find = store->statements[ORDER_REV];
     int r = db_bind(find, "s", number);
 
-    *ret_id = *ret_ended_at = 0;
+    *ret_before = (struct before){0};
     if (r == 0)
         r = db_step(find);
     if (r < 0)
         return r;
     if (r == 0)
         return 1;
-    *ret_id = sqlite3_column_int64(find, 0);
-    *ret_ended_at = sqlite3_column_int64(find, 3);
-    return sqlite3_column_int64(find, 2) != store->generation ||
-           sqlite3_column_int64(find, 1) < rev;
+    ret_before->id = sqlite3_column_int64(find, 0);
+    ret_before->ended_at = sqlite3_column_int64(find, 3);
+    ret_before->orphan = sqlite3_column_int64(find, 2) != store->generation;
+    return ret_before->orphan || sqlite3_column_int64(find, 1) < rev;
 }
 
 static int put_parcels(struct store *store, const struct order *order, int64_t id)
@@ -164,22 +171,49 @@ static int put_row(struct store *store, const struct order *order, const json_t 
     return r < 0 ? r : db_run(put);
 }
 
-int store_put_order(struct store *store, const struct order *order, const json_t *document,
-                    int64_t seq, int64_t now_ms)
+/* Did HQ take an order up again that it had ended? What was collected stays ended. */
+static int was_called_back(struct store *store, const char *number)
 {
-    int64_t id, ended_at;
-    int r = is_newer(store, order->id, order->rev, &id, &ended_at);
+    _cleanup_(order_record_freep) struct order_record *record = NULL;
+    int r = store_find_order(store, number, &record);
 
     if (r <= 0)
         return r;
-    if (!ended_at && (order->status == ORDER_CANCELLED || order->status == ORDER_RETURNED))
-        ended_at = now_ms;
-    r = db_exec(store->db, "SAVEPOINT put_order");
+    return record->order->status != ORDER_CONFIRMED && record->order->status != ORDER_HELD;
+}
+
+static int end_of(struct store *store, const struct order *order, int64_t now_ms,
+                  struct before *before)
+{
+    int r = 0;
+
+    if (order->status == ORDER_CANCELLED || order->status == ORDER_RETURNED) {
+        before->ended_at = before->ended_at ? before->ended_at : now_ms;
+    } else if (before->ended_at) {
+        r = was_called_back(store, order->id);
+        if (r > 0)
+            before->ended_at = 0;
+    }
+    return r < 0 ? r : 0;
+}
+
+int store_put_order(struct store *store, const struct order *order, const json_t *document,
+                    int64_t seq, int64_t now_ms)
+{
+    struct before before;
+    int r = is_newer(store, order->id, order->rev, &before);
+
+    if (r <= 0)
+        return r;
+    r = end_of(store, order, now_ms, &before);
+    if (r == 0)
+        r = db_exec(store->db, "SAVEPOINT put_order");
     if (r < 0)
         return r;
-    r = put_row(store, order, document, seq, id, ended_at);
+    r = put_row(store, order, document, seq, before.id, before.ended_at);
     if (r == 0)
-        r = put_parcels(store, order, id ? id : sqlite3_last_insert_rowid(store->db->handle));
+        r = put_parcels(store, order,
+                        before.id ? before.id : sqlite3_last_insert_rowid(store->db->handle));
     if (r == -EEXIST)
         (void)db_exec(store->db, "ROLLBACK TO put_order");
     if (r == 0 || r == -EEXIST) {
@@ -189,18 +223,21 @@ int store_put_order(struct store *store, const struct order *order, const json_t
     }
     if (r < 0)
         return r;
-    store->n_orders += id == 0;
-    return 1;
+    store->n_orders += before.id == 0;
+    store->n_orphans -= before.orphan;
+    /* An HQ that was restored may not take a hand-over back. */
+    r = order->epoch > 0 ? store_raise_epoch(store, order->handle, order->epoch) : 0;
+    return r < 0 ? r : 1;
 }
 
 int store_put_moved(struct store *store, const char *number, int64_t rev, int64_t seq,
                     int64_t now_ms)
 {
     _cleanup_(order_record_freep) struct order_record *record = NULL;
-    int64_t id, ended_at;
-    int r = is_newer(store, number, rev, &id, &ended_at);
+    struct before before;
+    int r = is_newer(store, number, rev, &before);
 
-    if (r <= 0 || !id)
+    if (r <= 0 || !before.id)
         return r < 0 ? r : 0;
     r = store_find_order(store, number, &record);
     if (r <= 0)
@@ -211,7 +248,10 @@ int store_put_moved(struct store *store, const char *number, int64_t rev, int64_
         return -ENOMEM;
     record->order->rev = rev;
     record->order->has_number = false;
-    r = put_row(store, record->order, record->document, seq, id, ended_at ? ended_at : now_ms);
+    r = put_row(store, record->order, record->document, seq, before.id,
+                before.ended_at ? before.ended_at : now_ms);
+    if (r == 0)
+        store->n_orphans -= before.orphan;
     return r < 0 ? r : 1;
 }
 
@@ -223,10 +263,10 @@ int store_order_ended(struct store *store, const char *number, int64_t now_ms)
     return r < 0 ? r : db_run(set);
 }
 
-int store_set_id_seen(struct store *store, const char *number, int64_t until_ms)
+int store_set_id_seen(struct store *store, const char *number, uint64_t until_us)
 {
     sqlite3_stmt *set = store->statements[ORDER_ID_SEEN];
-    int r = db_bind(set, "si", number, until_ms);
+    int r = db_bind(set, "sis", number, (int64_t)until_us, store->boot);
 
     return r < 0 ? r : db_run(set);
 }
@@ -371,7 +411,13 @@ int store_each_document(struct store *store, const char *kind, store_document_fn
 int store_new_generation(struct store *store)
 {
     store->generation++;
+    store->n_orphans = store->n_orders;
     return store_set_integer(store, "generation", store->generation);
+}
+
+int64_t store_generation(const struct store *store)
+{
+    return store->generation;
 }
 
 int store_raise_epoch(struct store *store, uint64_t handle, uint8_t epoch)

@@ -45,12 +45,16 @@ static const char first[] =
     "CREATE TABLE commands (id TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL,"
     " result TEXT NOT NULL, reason TEXT NOT NULL) STRICT;";
 
-const char *const store_migrations[] = {first};
+/* `id_seen_until` is us of CLOCK_BOOTTIME in the boot that stands beside it. */
+static const char id_seen_boot[] = "ALTER TABLE orders ADD COLUMN id_seen_boot TEXT;";
+
+const char *const store_migrations[] = {first, id_seen_boot};
 const size_t store_n_migrations = ELEMENTSOF(store_migrations);
 
 #define ORDER_COLUMNS                                                                              \
     "SELECT o.id, o.number, o.document, o.generation, o.id_seen_until, o.erased,"                  \
-    " coalesce((SELECT epoch FROM epochs e WHERE e.handle = o.handle), 0) FROM orders o "
+    " coalesce((SELECT epoch FROM epochs e WHERE e.handle = o.handle), 0), o.id_seen_boot"         \
+    " FROM orders o "
 #define GRANT_COLUMNS                                                                              \
     "SELECT id, session, door, parcel, number, purpose, actor, boot, deadline_us, pulses, at,"     \
     " outcome, pulsed, closed, confirmed FROM grants "
@@ -79,7 +83,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
     " (SELECT 1 FROM placements p WHERE p.number = o.number)) ORDER BY o.id LIMIT ?3 OFFSET ?4",
     [ORDER_COUNT] = "SELECT count(*) FROM orders",
     [ORDER_ENDED] = "UPDATE orders SET ended_at = ?2 WHERE number = ?1 AND ended_at IS NULL",
-    [ORDER_ID_SEEN] = "UPDATE orders SET id_seen_until = ?2 WHERE number = ?1",
+    [ORDER_ID_SEEN] = "UPDATE orders SET id_seen_until = ?2, id_seen_boot = ?3 WHERE number = ?1",
     [ORDER_ERASABLE] =
         ORDER_COLUMNS "WHERE o.erased = 0 AND (o.ended_at < ?1 OR (o.ended_at IS NULL AND"
                       " o.pickup_until > 0 AND o.pickup_until < ?1)) AND NOT EXISTS (SELECT 1 FROM"

@@ -27,6 +27,8 @@ static int read_chain(struct store *store)
     event = json_loads(db_text(last, 1), 0, NULL);
     hash = json_string_value(json_object_get(event, "hash"));
     store->chain.last_n = sqlite3_column_int64(last, 0);
+    if (json_is_true(json_object_get(event, "trusted")))
+        store->newest_trusted_ms = json_integer_value(json_object_get(event, "at"));
     if (!hash || sodium_hex2bin(store->chain.hash, sizeof(store->chain.hash), hash, strlen(hash),
                                 NULL, &n, NULL) < 0)
         n = 0;
@@ -61,7 +63,8 @@ static int read_numbers(struct store *store)
     if (r < 0)
         return r;
     store->n_orders = sqlite3_column_int64(count, 0);
-    return store_get_integer(store, "generation", &store->generation);
+    r = store_get_integer(store, "orphans", &store->n_orphans);
+    return r < 0 ? r : store_get_integer(store, "generation", &store->generation);
 }
 
 static int make_folder(const char *state, char **ret_error)
@@ -133,6 +136,7 @@ static int begin(struct store *store)
     store->chain_at_begin = store->chain;
     store->n_orders_at_begin = store->n_orders;
     store->generation_at_begin = store->generation;
+    store->n_orphans_at_begin = store->n_orphans;
     store->in_transaction = true;
     return 0;
 }
@@ -142,6 +146,7 @@ static void undo(struct store *store)
     store->chain = store->chain_at_begin;
     store->n_orders = store->n_orders_at_begin;
     store->generation = store->generation_at_begin;
+    store->n_orphans = store->n_orphans_at_begin;
     store->batch_lost = store->batch_lost || store->in_batch;
     store->in_transaction = store->in_batch = false;
 }
@@ -160,8 +165,14 @@ int store_begin(struct store *store)
 
 int store_commit(struct store *store)
 {
-    int r = db_commit(store->db);
+    int r = store->n_orphans != store->n_orphans_at_begin
+                ? store_set_integer(store, "orphans", store->n_orphans)
+                : 0;
 
+    if (r < 0)
+        db_rollback(store->db);
+    else
+        r = db_commit(store->db);
     if (r < 0) {
         undo(store);
         return r;
@@ -221,6 +232,16 @@ const char *store_log(const struct store *store)
 int64_t store_last_event(const struct store *store)
 {
     return store->chain.last_n;
+}
+
+int64_t store_orphan_count(const struct store *store)
+{
+    return store->n_orphans;
+}
+
+int64_t store_newest_trusted_ms(const struct store *store)
+{
+    return store->newest_trusted_ms;
 }
 
 int64_t store_order_count(const struct store *store)

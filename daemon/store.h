@@ -40,7 +40,12 @@ bool store_take_batch_lost(struct store *store);
 /* UUID of this bank's log of events. */
 const char *store_log(const struct store *store);
 int64_t store_last_event(const struct store *store);
+/* When the newest event was written that the store was opened with; 0 = the clock was not trusted.
+ */
+int64_t store_newest_trusted_ms(const struct store *store);
 int64_t store_order_count(const struct store *store);
+/* Orders that an earlier feed of HQ has named and the present one not (yet). */
+int64_t store_orphan_count(const struct store *store);
 
 /* What events say about the clock at the time of writing. */
 void store_set_clock_trusted(struct store *store, bool trusted);
@@ -59,8 +64,8 @@ struct order_record {
     json_t *document;
     struct placement *placements; /* parallel to order->parcels */
     uint8_t epoch;                /* highest one heard of */
-    int64_t id_seen_until_ms;
-    bool orphan; /* the present feed has not named it */
+    uint64_t id_seen_until_us;    /* CLOCK_BOOTTIME; 0 = not in this boot */
+    bool orphan;                  /* the present feed has not named it */
     bool erased;
 };
 
@@ -89,7 +94,8 @@ int store_put_order(struct store *store, const struct order *order, const json_t
 int store_put_moved(struct store *store, const char *number, int64_t rev, int64_t seq,
                     int64_t now_ms);
 int store_order_ended(struct store *store, const char *number, int64_t now_ms);
-int store_set_id_seen(struct store *store, const char *number, int64_t until_ms);
+/* The document check is released until then (CLOCK_BOOTTIME), in this boot only. */
+int store_set_id_seen(struct store *store, const char *number, uint64_t until_us);
 /* Erases what identifies a person in up to `limit` orders that ended before `before_ms`. Returns
  * how many. */
 int store_erase_ended(struct store *store, int64_t before_ms, int limit);
@@ -104,6 +110,8 @@ int store_each_document(struct store *store, const char *kind, store_document_fn
                         void *userdata);
 /* Documents that are stored from now on belong to a new feed and replace those of the old one. */
 int store_new_generation(struct store *store);
+/* How many feeds this bank has followed. */
+int64_t store_generation(const struct store *store);
 
 /* Highest epoch that a genuine code has shown; raising never lowers. */
 int store_raise_epoch(struct store *store, uint64_t handle, uint8_t epoch);

@@ -7,15 +7,17 @@
 #include "daemon/command.h"
 #include "daemon/door-book.h"
 #include "daemon/feed-down.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define IN_FLIGHT_MAX 4
-#define EVENTS_MAX    500
-#define ENVELOPE      512 /* room for the members around the events */
+#define IN_FLIGHT_MAX  4
+#define EVENTS_MAX     500
+#define SILENT_RESENDS 3   /* unanswered for so many times `resend` */
+#define ENVELOPE       512 /* room for the members around the events */
 
 static int64_t now_us(void)
 {
@@ -28,13 +30,17 @@ static json_t *status(struct manager *manager)
 
     (void)door_book_count(manager, &n_free, &faults);
     return json_pack(
-        "{sb ss ss ss* sI ss sI sI sI si si s{sI sb}}", "online", 1, "version", PICKUP_VERSION,
-        "boot", manager->boot, "feed", *manager->feed.id ? manager->feed.id : NULL, "cursor",
+        "{sb sI ss ss ss* sI ss sI sI sI sI si si s{sI sb ss sI}}", "online", 1, "every_ms",
+        (json_int_t)manager->config.status_ms, "version", PICKUP_VERSION, "boot", manager->boot,
+        "feed", *manager->feed.id ? manager->feed.id : NULL, "cursor",
         (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
         (json_int_t)(store_last_event(manager->store) - manager->uplink.acked), "last_event",
-        (json_int_t)store_last_event(manager->store), "doors", (json_int_t)manager->doors.n,
+        (json_int_t)store_last_event(manager->store), "orphans",
+        (json_int_t)store_orphan_count(manager->store), "doors", (json_int_t)manager->doors.n,
         "free_doors", (int)n_free, "faults", (int)faults, "clock", "now",
-        (json_int_t)clock_now_ms(), "trusted", (int)manager->clock_trusted);
+        (json_int_t)clock_now_ms(), "trusted", (int)timekeeper_trusted(manager), "state",
+        clock_verdict_name(manager->clock.trust.verdict), "floor",
+        (json_int_t)manager->clock.trust.floor_ms);
 }
 
 static void send_status(struct manager *manager)
@@ -71,6 +77,9 @@ static int send_some(struct manager *manager)
 
     message = json_pack("{ss sI ss so}", "log", store_log(manager->store), "first",
                         (json_int_t)first, "boot", manager->boot, "events", events);
+    /* HQ was restored and asks for more than event_keep has kept. */
+    if (message && first > uplink->sent + 1)
+        json_object_set_new(message, "lost_after", json_integer(uplink->sent));
     text = message ? json_dumps(message, JSON_COMPACT) : NULL;
     json_decref(message);
     if (!text)
@@ -109,7 +118,9 @@ static void take_ack(struct manager *manager, const char *json, size_t n)
         return;
     if (ack.resend)
         uplink->sent = ack.through;
-    if (ack.through > uplink->acked) {
+    /* HQ was restored and lacks what it had acknowledged: it is wanted again, and kept until then.
+     */
+    if (ack.through > uplink->acked || (ack.resend && ack.through < uplink->acked)) {
         r = feed_down_commit(manager);
         if (r == 0)
             r = store_begin(manager->store);
@@ -122,10 +133,90 @@ static void take_ack(struct manager *manager, const char *json, size_t n)
         }
         uplink->acked = ack.through;
         uplink->moved_us = now_us();
+        uplink->unacked_us = 0;
     }
     if (uplink->sent < uplink->acked)
         uplink->sent = uplink->acked;
+    if (ack.resend)
+        feed_down_fetch(manager, true); /* perhaps it lacks documents as well */
     uplink_send(manager);
+}
+
+static void tell_health(struct manager *manager)
+{
+    const struct link_health *health = &manager->uplink.health;
+
+    if (health->up && health->trouble == MQTT_FINE)
+        log_info("HQ: %s", health->detail);
+    else
+        log_warning("HQ: %s", health->detail);
+    bus_tell_properties(manager);
+}
+
+static void doubt(struct manager *manager, enum mqtt_trouble trouble, const char *text)
+{
+    if (link_health_doubt(&manager->uplink.health, trouble, text, clock_now_ms(), clock_boot_us()))
+        tell_health(manager);
+}
+
+/* HQ has said something. */
+static void heard(struct manager *manager)
+{
+    struct uplink *uplink = &manager->uplink;
+
+    uplink->heard_us = now_us();
+    uplink->waiting_us = 0;
+    uplink->unsigned_seen = false;
+    if (uplink->health.trouble != MQTT_HQ_NO_ACK)
+        doubt(manager, MQTT_FINE, "connected, and HQ answers");
+}
+
+static void doubt_answers(struct manager *manager)
+{
+    char text[sizeof(manager->uplink.health.detail)];
+    const char *bank = manager->config.name;
+
+    snprintf(text, sizeof(text),
+             "connected to the broker, but HQ does not answer; check that pickup-hq serve runs and "
+             "knows bank %s, and that the broker's access list lets this bank write " WIRE_PREFIX
+             "%s/up/# and read " WIRE_PREFIX "%s/down/#",
+             bank, bank, bank);
+    if (manager->uplink.unsigned_seen)
+        doubt(
+            manager, MQTT_HQ_UNSIGNED,
+            "connected, but what comes is not signed with HQ's feed key; check that [hq] feed_key "
+            "is the feed.pub of this HQ");
+    else
+        doubt(manager, MQTT_HQ_SILENT, text);
+}
+
+/* The broker takes what its access list forbids and says nothing; only the missing answer tells. */
+static void watch_answers(struct manager *manager)
+{
+    struct uplink *uplink = &manager->uplink;
+    int64_t now = now_us(), patience = SILENT_RESENDS * manager->config.resend_ms * 1000;
+
+    if (store_last_event(manager->store) == uplink->acked) {
+        uplink->unacked_us = 0;
+        if (uplink->health.trouble == MQTT_HQ_NO_ACK)
+            doubt(manager, MQTT_FINE, "connected, and HQ answers");
+    } else if (!uplink->unacked_us) {
+        uplink->unacked_us = now;
+    } else if (now - uplink->unacked_us >= patience &&
+               now - uplink->heard_us >= manager->config.resend_ms * 1000) {
+        feed_down_fetch(manager, true); /* does it answer to something else? */
+    }
+    if (!manager->feed.fetching)
+        uplink->waiting_us = 0;
+    else if (!uplink->waiting_us)
+        uplink->waiting_us = now;
+    else if (now - uplink->waiting_us >= patience)
+        doubt_answers(manager);
+    if (uplink->unacked_us && now - uplink->unacked_us >= 2 * patience &&
+        now - uplink->heard_us < patience)
+        doubt(manager, MQTT_HQ_NO_ACK,
+              "HQ answers, but does not take the events of this bank; pickup-hq banks shows why, "
+              "for example a second board with the same name");
 }
 
 static void on_message(void *userdata, const struct mqtt_message *message)
@@ -144,8 +235,10 @@ static void on_message(void *userdata, const struct mqtt_message *message)
         if (manager->uplink.bad_signatures++ % 1000 == 0)
             log_warning("dropped a message on %s that HQ has not signed (%" PRIu64 " so far)",
                         message->topic, manager->uplink.bad_signatures);
+        manager->uplink.unsigned_seen = true;
         return;
     }
+    heard(manager);
     switch (topic) {
     case WIRE_DOWN_ORDERS:
         feed_down_page(manager, json, n);
@@ -170,15 +263,16 @@ static void on_drained(void *userdata)
     uplink_send(manager);
 }
 
-static void on_state(void *userdata, enum mqtt_state state, const char *detail)
+static void on_state(void *userdata, enum mqtt_state state, enum mqtt_trouble trouble,
+                     const char *detail)
 {
     struct manager *manager = userdata;
+    struct link_health *health = &manager->uplink.health;
 
-    if (strcmp(detail, manager->uplink.detail) != 0)
-        log_info("HQ: %s", detail);
-    snprintf(manager->uplink.detail, sizeof(manager->uplink.detail), "%s", detail);
-    bus_tell_properties(manager);
+    if (link_health_note(health, state, trouble, detail, clock_now_ms(), clock_boot_us()))
+        tell_health(manager);
     if (state != MQTT_CONNECTED) {
+        manager->uplink.waiting_us = manager->uplink.unacked_us = 0;
         feed_disconnected(&manager->feed);
         return;
     }
@@ -216,6 +310,7 @@ int uplink_start(struct manager *manager)
         .keepalive_s = (unsigned)(config->keepalive_ms / 1000),
         .backoff_min_ms = (unsigned)config->backoff_min_ms,
         .backoff_max_ms = (unsigned)config->backoff_max_ms,
+        .connect_timeout_ms = (unsigned)config->connect_timeout_ms,
     };
     int r = store_get_integer(manager->store, "acked", &manager->uplink.acked);
 
@@ -225,6 +320,17 @@ int uplink_start(struct manager *manager)
     wire_topic(WIRE_UP_STATUS, config->name, will);
     return mqtt_new(manager->event, &options, on_message, on_drained, on_state, manager,
                     &manager->mqtt);
+}
+
+void uplink_stop(struct manager *manager)
+{
+    static const char gone[] = "{\"online\":false}";
+    char topic[WIRE_TOPIC_MAX];
+
+    if (!manager->mqtt)
+        return;
+    wire_topic(WIRE_UP_STATUS, manager->config.name, topic);
+    (void)mqtt_publish(manager->mqtt, topic, gone, strlen(gone), true);
 }
 
 void uplink_tick(struct manager *manager)
@@ -245,4 +351,5 @@ void uplink_tick(struct manager *manager)
         feed_down_fetch(manager, false);
     }
     uplink_send(manager);
+    watch_answers(manager);
 }

@@ -4,6 +4,8 @@
 #include "daemon/manager.h"
 
 int uplink_start(struct manager *manager);
+/* Says goodbye, because the last will is not published when we leave in order. */
+void uplink_stop(struct manager *manager);
 /* Sends events that HQ has not acknowledged, a few messages in flight. */
 void uplink_send(struct manager *manager);
 /* What is due by time: resending, status, polling. */

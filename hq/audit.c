@@ -5,6 +5,7 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,10 +21,21 @@ struct following {
 
 static void print_line(const json_t *event)
 {
-    static const char *const common[] = {"n",       "at",       "type",           "bank",
-                                         "log",     "hash",     "boot",           "mono",
-                                         "trusted", "personal", "personal_digest"};
-    time_t seconds = (time_t)(json_integer_value(json_object_get(event, "at")) / 1000);
+    static const char *const common[] = {"n",
+                                         "at",
+                                         "type",
+                                         "bank",
+                                         "log",
+                                         "hash",
+                                         "boot",
+                                         "mono",
+                                         "trusted",
+                                         "personal",
+                                         "personal_digest",
+                                         "placed_at"};
+    const json_t *placed_at = json_object_get(event, "placed_at");
+    bool trusted = json_is_true(json_object_get(event, "trusted"));
+    time_t seconds = (time_t)(json_integer_value(placed_at ?: json_object_get(event, "at")) / 1000);
     json_auto_t *rest = json_copy((json_t *)event);
     _cleanup_free_ char *text = NULL;
     char when[32] = "-";
@@ -34,7 +46,12 @@ static void print_line(const json_t *event)
     text = json_dumps(rest, JSON_SORT_KEYS | JSON_ENSURE_ASCII);
     if (localtime_r(&seconds, &tm))
         strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-    printf("%s  %s %lld  %s  %s\n", when, json_string_value(json_object_get(event, "bank")),
+    /* ~ reckoned by HQ, ? the bank's own guess */
+    printf("%s%s  %s %lld  %s  %s\n", when,
+           trusted     ? " "
+           : placed_at ? "~"
+                       : "?",
+           json_string_value(json_object_get(event, "bank")),
            (long long)json_integer_value(json_object_get(event, "n")),
            json_string_value(json_object_get(event, "type")) ?: "?", text ?: "");
 }
@@ -94,20 +111,49 @@ int verb_events(struct context *context, int argc, char **argv)
 struct chain {
     struct store *store;
     json_t *logs; /* array of what was found */
+    json_t *gaps; /* [first, last] of the log in hand */
     uint8_t hash[EVENT_HASH_BYTES];
-    int64_t n;
+    int64_t n, lost;
     const char *problem;
 };
+
+static int take_gap(void *userdata, int64_t first, int64_t last)
+{
+    return json_array_append_new(userdata,
+                                 json_pack("[I,I]", (json_int_t)first, (json_int_t)last)) < 0
+               ? -ENOMEM
+               : 1;
+}
+
+/* Is what is missing before event `n` known to be lost? Then the chain begins anew with it. */
+static bool step_over_gap(struct chain *chain, int64_t n, const json_t *event)
+{
+    const char *hash = json_string_value(json_object_get(event, "hash"));
+    json_t *gap;
+    size_t i, n_bytes = 0;
+
+    json_array_foreach (chain->gaps, i, gap) {
+        if (json_integer_value(json_array_get(gap, 0)) != chain->n + 1 ||
+            json_integer_value(json_array_get(gap, 1)) != n - 1)
+            continue;
+        chain->lost += n - 1 - chain->n;
+        chain->n = n - 1;
+        return hash && sodium_hex2bin(chain->hash, sizeof(chain->hash), hash, strlen(hash), NULL,
+                                      &n_bytes, NULL) == 0;
+    }
+    return false;
+}
 
 static int check_event(void *userdata, int64_t n, json_t *event)
 {
     struct chain *chain = userdata;
+    bool anew = n != chain->n + 1 && step_over_gap(chain, n, event);
 
     if (n != chain->n + 1)
         chain->problem = "an event is missing before this one";
     else if (!event)
         chain->problem = "the event cannot be read";
-    else if (event_verify(event, chain->hash) < 0)
+    else if (!anew && event_verify(event, chain->hash) < 0)
         chain->problem = "the event does not fit the chain";
     else if (!event_personal_matches(event))
         chain->problem = "its personal part was changed";
@@ -123,28 +169,32 @@ static int check_log(void *userdata, int64_t id, const char *bank, const char *l
                      bool forked)
 {
     struct chain *chain = userdata;
+    json_auto_t *gaps = json_array();
     int r;
 
-    chain->n = 0;
+    chain->n = chain->lost = 0;
     chain->problem = NULL;
+    chain->gaps = gaps;
     event_chain_start(log, chain->hash);
-    r = store_events_of_log(chain->store, id, check_event, chain);
+    r = store_gaps(chain->store, id, take_gap, gaps);
+    if (r >= 0)
+        r = store_events_of_log(chain->store, id, check_event, chain);
     if (r < 0)
         return r;
     if (!chain->problem && chain->n != through)
         chain->problem = "events at the end are missing";
-    if (json_array_append_new(chain->logs,
-                              json_pack("{s:s,s:s,s:I,s:b,s:b,s:s?,s:I}", "bank", bank, "log", log,
-                                        "events", (json_int_t)through, "unbroken", !chain->problem,
-                                        "forked", (int)forked, "problem", chain->problem, "n",
-                                        (json_int_t)chain->n)) < 0)
+    if (json_array_append_new(
+            chain->logs, json_pack("{s:s,s:s,s:I,s:I,s:b,s:b,s:s?,s:I}", "bank", bank, "log", log,
+                                   "events", (json_int_t)through, "lost", (json_int_t)chain->lost,
+                                   "unbroken", !chain->problem, "forked", (int)forked, "problem",
+                                   chain->problem, "n", (json_int_t)chain->n)) < 0)
         return -ENOMEM;
     return 1;
 }
 
 static bool print_logs(const json_t *logs)
 {
-    static const char *const headings[] = {"BANK", "LOG", "EVENTS", "CHAIN", NULL};
+    static const char *const headings[] = {"BANK", "LOG", "EVENTS", "LOST", "CHAIN", NULL};
     _cleanup_(table_freep) struct table *table = NULL;
     bool good = true;
     json_t *log;
@@ -159,6 +209,7 @@ static bool print_logs(const json_t *logs)
         table_add(table, json_string_value(json_object_get(log, "bank")));
         table_add(table, json_string_value(json_object_get(log, "log")));
         table_addf(table, "%lld", (long long)json_integer_value(json_object_get(log, "events")));
+        table_addf(table, "%lld", (long long)json_integer_value(json_object_get(log, "lost")));
         if (problem)
             table_addf(table, "BROKEN at %lld: %s",
                        (long long)json_integer_value(json_object_get(log, "n")), problem);

@@ -40,8 +40,7 @@ static int choose_handle(struct store *store, char ret_handle[17])
     return r;
 }
 
-static int choose_number(struct store *store, const char *branch,
-                         char ret_number[NUMBER_DIGITS + 1])
+int book_choose_number(struct store *store, const char *branch, char ret_number[NUMBER_DIGITS + 1])
 {
     int r = 1;
 
@@ -74,6 +73,19 @@ static int keep_placements(json_t *parcels, const json_t *before)
     return 0;
 }
 
+/* What HQ itself has called back stays so, whatever the shop exports; but what the shop ends is
+ * ended.
+ */
+static int keep_called_back(json_t *document, const struct store_order *order)
+{
+    const char *status = json_string_value(json_object_get(document, "status"));
+
+    if (!*order->called_back || strcmp(status, "cancelled") == 0 || strcmp(status, "returned") == 0)
+        return 0;
+    return json_object_set_new(document, "status", json_string(order->called_back)) < 0 ? -ENOMEM
+                                                                                        : 0;
+}
+
 /* The draft with HQ's own members; `before` is the document it replaces, or NULL. */
 static int make_document(const struct draft *draft, const struct store_order *order,
                          const uint8_t number_key[NUMBER_KEY_BYTES], const json_t *before,
@@ -97,8 +109,13 @@ static int make_document(const struct draft *draft, const struct store_order *or
         json_object_set(document, "disputed", json_object_get(before, "disputed") ?: json_false()) <
             0)
         return -ENOMEM;
-    if (keep_placements(json_object_get(document, "parcels"), json_object_get(before, "parcels")) <
-        0)
+    /* A number that died with a hand-over stays dead. */
+    if (json_is_null(json_object_get(before, "number_digest")) &&
+        json_object_set_new(document, "number_digest", json_null()) < 0)
+        return -ENOMEM;
+    if (keep_called_back(document, order) < 0 ||
+        keep_placements(json_object_get(document, "parcels"), json_object_get(before, "parcels")) <
+            0)
         return -ENOMEM;
     *ret_document = TAKE_PTR(document);
     return 0;
@@ -190,9 +207,10 @@ static int check_order(const struct draft *draft, const struct store_order *orde
                        struct draft_problem *ret_problem)
 {
     if (strcmp(order->branch, draft->branch) != 0)
-        return draft_fail(
-            ret_problem, "", "branch", "Cancel it there and import it under another order number.",
-            "is '%s', but the order is announced at '%s'", draft->branch, order->branch);
+        return draft_fail(ret_problem, "", "branch",
+                          "Move it with 'pickup-hq move', or export it for that branch.",
+                          "is '%s', but the order is announced at '%s'", draft->branch,
+                          order->branch);
     if (draft->source_rev >= 0 && draft->source_rev < order->source_rev)
         return draft_fail(ret_problem, "", "source_rev", "Export the order again.",
                           "%lld is older than %lld, which is already here",
@@ -232,6 +250,28 @@ static int write_labels(struct store *store, const struct draft *draft, int64_t 
     return r;
 }
 
+/* An HQ that was restored may have heard of an order's parcels before it knew the order again. */
+static int collect_event(void *userdata, int64_t id, json_t *event)
+{
+    return json_array_append(userdata, event) < 0 ? -ENOMEM : 1;
+}
+
+static int replay_evidence(struct store *store, const struct draft *draft)
+{
+    json_auto_t *events = json_array();
+    json_t *event;
+    size_t i;
+    int r = store_events_of_order(store, draft->order, collect_event, events);
+
+    json_array_foreach (events, i, event) {
+        if (r < 0)
+            break;
+        r = book_evidence(store, draft->branch, json_string_value(json_object_get(event, "bank")),
+                          json_string_value(json_object_get(event, "log")), event);
+    }
+    return r < 0 ? r : 0;
+}
+
 static int add(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES],
                const struct draft *draft, struct draft_problem *ret_problem)
 {
@@ -240,7 +280,7 @@ static int add(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES],
     int r = choose_handle(store, order.handle);
 
     if (r >= 0)
-        r = choose_number(store, draft->branch, order.number);
+        r = book_choose_number(store, draft->branch, order.number);
     if (r < 0)
         return r;
     strcpy(order.branch, draft->branch); /* its length was checked with the configuration */
@@ -254,7 +294,7 @@ static int add(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES],
         r = write_labels(store, draft, order.id);
     if (r >= 0)
         r = store_put_document(store, draft->branch, "order", draft->order, document);
-    return r;
+    return r < 0 ? r : replay_evidence(store, draft);
 }
 
 static int change(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES],

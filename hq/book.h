@@ -20,6 +20,9 @@ int book_enter(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES],
                const struct draft *draft, enum book_outcome *ret_outcome,
                struct draft_problem *ret_problem);
 
+/* A pickup number that no order of the branch has; -ENOSPC when none was found. */
+int book_choose_number(struct store *store, const char *branch, char ret_number[NUMBER_DIGITS + 1]);
+
 /* Reflects an event of `bank` in the order's document, so that the other banks of the branch and a
  * replaced board learn where parcels lie (docs/protocol.md). Returns 1 when the document changed, 0
  * when there is nothing to reflect, or -errno. */

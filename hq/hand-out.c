@@ -1,5 +1,6 @@
 /* What HQ hands out: the customer's code and pickup number, badges for staff. */
-#include "hq/book.h"
+#include "hq/book-change.h"
+#include "hq/change.h"
 #include "hq/hq.h"
 #include "hq/qr-picture.h"
 #include "hq/verbs.h"
@@ -64,35 +65,55 @@ static int make_code(struct context *context, const json_t *document,
     return sign(context, KEY_CODE, &code, ret_text);
 }
 
+/* `number` is NULL when none is valid. */
 static int show_code(struct context *context, const char *name, const char *number,
                      const char *text, bool only_text, const char *png)
 {
-    json_auto_t *all = json_pack("{s:s,s:s,s:s}", "order", name, "code", text, "number", number);
+    json_auto_t *all = json_pack("{s:s,s:s,s:s?}", "order", name, "code", text, "number", number);
     int r = png ? qr_write_png(text, PNG_SCALE, png) : 0;
+    char spoken[48] = "none";
 
     if (r < 0) {
         log_error("%s cannot be written: %s. Check the folder and free space.", png, strerror(-r));
         return EXIT_FAILED;
     }
+    if (number)
+        snprintf(spoken, sizeof(spoken), "%.3s-%.3s-%.4s", number, number + 3, number + 6);
     if (context->json) {
         json_dumpf(all, stdout, JSON_COMPACT);
         putchar('\n');
     } else if (only_text) {
         puts(text);
     } else if (png) {
-        printf("%s shows the code of %s; the pickup number is %.3s-%.3s-%.4s.\n", png, name, number,
-               number + 3, number + 6);
+        printf("%s shows the code of %s; the pickup number is %s.\n", png, name, spoken);
     } else {
         r = qr_print(text, stdout);
-        printf("%s\npickup number %.3s-%.3s-%.4s\n", name, number, number + 3, number + 6);
+        printf("%s\npickup number %s\n", name, spoken);
     }
     return r < 0 ? EXIT_FAILED : EXIT_GOOD;
+}
+
+/* The old code still opens there, so a new one would make two of them. */
+static int refuse_pending(struct context *context, const char *name, const json_t *banks)
+{
+    _cleanup_free_ char *names = change_names(banks);
+    json_auto_t *all = NULL;
+
+    if (context->json) {
+        all = json_pack("{s:s,s:n,s:O}", "order", name, "code", "waits_for", banks);
+        json_dumpf(all, stdout, JSON_COMPACT);
+        putchar('\n');
+    }
+    log_error("The new code of %s is shown once %s has applied the change; until then the old one "
+              "opens there.",
+              name, names ? names : "every bank");
+    return EXIT_PARTLY;
 }
 
 int verb_code(struct context *context, int argc, char **argv)
 {
     char text[CODE_TEXT_MAX + 1];
-    json_auto_t *document = NULL;
+    json_auto_t *document = NULL, *banks = NULL;
     struct store_order order;
     const char *png = NULL;
     bool only_text = false;
@@ -113,8 +134,16 @@ int verb_code(struct context *context, int argc, char **argv)
     }
     if (r < 0)
         return verb_store_failed(context, r);
+    r = book_code_pending(context->store, argv[1], &banks);
+    if (r < 0)
+        return verb_store_failed(context, r);
+    if (r > 0)
+        return refuse_pending(context, argv[1], banks);
     if (make_code(context, document, &order, text) < 0)
         return EXIT_FAILED;
+    /* A number that died with its epoch is not handed out any more. */
+    if (!json_is_string(json_object_get(document, "number_digest")))
+        return show_code(context, argv[1], NULL, text, only_text, png);
     return show_code(context, argv[1], order.number, text, only_text, png);
 }
 

@@ -30,6 +30,8 @@ static const struct config_item items[] = {
     ITEM("broker", "backoff_min", CONFIG_DURATION, backoff_min_ms, "1s", .min = 10, .max = MINUTE),
     ITEM("broker", "backoff_max", CONFIG_DURATION, backoff_max_ms, "60s", .min = 10,
          .max = 60 * MINUTE),
+    ITEM("broker", "connect_timeout", CONFIG_DURATION, connect_timeout_ms, "15s", .min = 1000,
+         .max = 5 * MINUTE),
     ITEM("broker", "ack_repeat", CONFIG_DURATION, ack_repeat_ms, "10s", .min = 100,
          .max = 10 * MINUTE),
 };

@@ -14,7 +14,7 @@ struct hq_branch {
 struct hq_config {
     /* [broker] */
     char *host, *user, *password_file, *ca_file, *certificate_file, *key_file;
-    int64_t port, keepalive_ms, backoff_min_ms, backoff_max_ms, ack_repeat_ms;
+    int64_t port, keepalive_ms, backoff_min_ms, backoff_max_ms, ack_repeat_ms, connect_timeout_ms;
     /* [branch NAME] */
     struct hq_branch *branches;
     size_t n_branches;

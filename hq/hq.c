@@ -11,6 +11,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -92,6 +93,38 @@ void hq_poke(const char *state)
     /* Through the folder's descriptor, because a socket's path has room for 107 bytes only. */
     snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" HQ_SOCKET, folder);
     (void)sendto(fd, "!", 1, 0, (const struct sockaddr *)&address, sizeof(address));
+}
+
+int hq_lock(const char *state, int *ret_fd)
+{
+    _cleanup_free_ char *path = NULL;
+    int fd;
+
+    if (asprintf(&path, "%s/serve.lock", state) < 0)
+        return -ENOMEM;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return log_errno(errno, "%s cannot be made", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        log_error("Another pickup-hq serve runs on %s. Stop it first.", state);
+        close(fd);
+        return -EBUSY;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+bool hq_is_served(const char *state)
+{
+    _cleanup_free_ char *path = NULL;
+    _cleanup_close_ int fd = -1;
+
+    if (asprintf(&path, "%s/serve.lock", state) < 0) {
+        path = NULL;
+        return false;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 static int make_folder(const char *state)

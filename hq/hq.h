@@ -15,3 +15,19 @@ int hq_publish(struct store *store, const struct hq_config *config, const char *
 /* Tells `serve` on the same state folder that there is something new. It may be lost, and nobody
  * may be listening: `serve` looks for itself every second. */
 void hq_poke(const char *state);
+
+/* Only one process serves a state folder, and nobody replaces its database meanwhile. The lock ends
+ * with the process, or when *ret_fd is closed. Logs; -EBUSY = another one has it. */
+int hq_lock(const char *state, int *ret_fd);
+
+/* Does a `serve` run on the state folder at this moment? */
+bool hq_is_served(const char *state);
+
+/* --- files (backup.c) ------------------------------------------------------------------------- */
+
+/* Writes all of `db` as it is at this moment to the file `path` (mode 0600), and on to the disk.
+ * Other connections may write meanwhile. A broken file may be left behind after a failure. */
+int hq_copy_database(struct db *db, const char *path);
+/* Onto the disk: a file or folder; the names in the folder that `path` lies in. */
+int hq_sync(const char *path);
+int hq_sync_folder_of(const char *path);

@@ -8,6 +8,7 @@
 #include "common/member.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,35 +42,80 @@ static int compare(struct serve *serve, const struct serve_bank *bank, const cha
         return r;
     if (r > 0 && hash && strcmp(hash, stored) == 0)
         return 0;
+    *ret_verdict = SILENT;
+    if (log->forked)
+        return 0; /* it was told */
     raise_alarm(
         serve, bank, name, n, "fork",
         "it is here already with another hash: two boards have one identity; replace one of them "
         "and give both a new log");
     log->forked = true;
-    *ret_verdict = SILENT;
     return store_fork_log(serve->store, log);
 }
 
+/* The first event behind a gap begins the chain anew: nothing before it is here to check it. */
+static int begin_anew(struct store_log *log, const json_t *event)
+{
+    const char *hash = json_string_value(json_object_get(event, "hash"));
+    uint8_t bytes[EVENT_HASH_BYTES];
+    size_t n = 0;
+
+    if (!hash || sodium_hex2bin(bytes, sizeof(bytes), hash, strlen(hash), NULL, &n, NULL) < 0 ||
+        n != sizeof(bytes))
+        return -EBADMSG;
+    memcpy(log->hash, bytes, sizeof(bytes));
+    return 0;
+}
+
+/* The bank has deleted what we lack (we were restored from an older backup than it keeps events
+ * for). It is recorded as lost; the chain goes on behind it. */
+static int take_gap(struct serve *serve, const struct serve_bank *bank,
+                    const struct wire_events *message, struct store_log *log, bool *ret_anew)
+{
+    char text[160];
+    int r;
+
+    if (message->lost_after < 0 || message->lost_after > log->through ||
+        message->first <= log->through + 1)
+        return 0;
+    snprintf(text, sizeof(text),
+             "the events %lld to %lld were deleted at the bank before HQ was restored; they are "
+             "lost",
+             (long long)log->through + 1, (long long)message->first - 1);
+    raise_alarm(serve, bank, message->log, message->first - 1, "lost", text);
+    r = store_add_gap(serve->store, log->id, log->through + 1, message->first - 1);
+    log->through = message->first - 1;
+    *ret_anew = true;
+    return r;
+}
+
 static int store_one(struct serve *serve, const struct serve_bank *bank, const char *name,
-                     struct store_log *log, int64_t n, const json_t *event,
+                     struct store_log *log, int64_t n, json_t *event, bool anew,
                      enum verdict *ret_verdict)
 {
+    int64_t placed_at = 0;
     const char *branch = serve->context->config.branches[bank->branch].name;
-    int r = event_verify(event, log->hash);
+    int r = anew ? begin_anew(log, event) : event_verify(event, log->hash);
 
     if (r == -EBADMSG) {
-        raise_alarm(serve, bank, name, n, "chain",
-                    "it does not fit the audit chain and was not taken");
+        if (!log->forked)
+            raise_alarm(serve, bank, name, n, "chain",
+                        "it does not fit the audit chain and was not taken");
         *ret_verdict = SILENT;
         return 0;
     }
     if (r < 0)
         return r;
     log->through = n;
-    r = store_add_event(serve->store, log->id, n, event);
+    r = store_add_event(serve->store, log->id, n, event, &placed_at);
+    /* What cannot be placed happened before it came here, and that is all that is known. */
+    if (r >= 0 && !json_is_true(json_object_get(event, "trusted")))
+        r = json_object_set_new(event, "placed_at",
+                                json_integer(placed_at ? placed_at : clock_now_ms()));
     if (r >= 0)
         r = book_evidence(serve->store, branch, bank->name, name, event);
     serve->batch_rows++;
+    serve->unsettled[bank->branch] = true;
     return r < 0 ? r : 0;
 }
 
@@ -77,13 +123,16 @@ static int take_events(struct serve *serve, const struct serve_bank *bank,
                        const struct wire_events *message, struct store_log *log,
                        enum verdict *ret_verdict)
 {
+    bool anew = false;
     json_t *event;
     size_t i;
+    int r = json_array_size(message->events) > 0 ? take_gap(serve, bank, message, log, &anew) : 0;
 
+    if (r < 0)
+        return r;
     json_array_foreach (message->events, i, event) {
         const json_t *number = json_object_get(event, "n");
         int64_t n = json_integer_value(number);
-        int r;
 
         if (!json_is_integer(number) || (uint64_t)n != (uint64_t)message->first + i) {
             log_warning("Bank %s: event %zu of a message from %lld has no proper n.", bank->name, i,
@@ -95,8 +144,9 @@ static int take_events(struct serve *serve, const struct serve_bank *bank,
             *ret_verdict = GAP;
             return 0;
         }
-        r = n <= log->through ? compare(serve, bank, message->log, log, n, event, ret_verdict)
-                              : store_one(serve, bank, message->log, log, n, event, ret_verdict);
+        r = n <= log->through
+                ? compare(serve, bank, message->log, log, n, event, ret_verdict)
+                : store_one(serve, bank, message->log, log, n, event, anew && i == 0, ret_verdict);
         if (r < 0 || *ret_verdict != TAKEN)
             return r;
     }
@@ -204,6 +254,7 @@ int serve_status(struct serve *serve, struct serve_bank *bank, const char *json,
     if (r < 0)
         return r;
     serve->batch_rows++;
+    serve->unsettled[bank->branch] = true;
     return store_bank_status(serve->store, bank->name, status, clock_now_ms());
 }
 

@@ -217,6 +217,7 @@ int serve_applied(struct serve *serve, struct serve_bank *bank, const char *json
     if (r < 0)
         return r;
     serve->batch_rows++;
+    serve->unsettled[bank->branch] = true;
     return store_bank_applied(serve->store, bank->name, applied.feed, applied.through,
                               clock_now_ms());
 }

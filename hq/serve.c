@@ -1,4 +1,5 @@
 #include "hq/serve.h"
+#include "hq/book-change.h"
 #include "hq/hq.h"
 
 #include "common/clock.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
@@ -51,13 +51,27 @@ static void drop_batch(struct serve *serve, int error)
               serve->context->state);
 }
 
+/* What the banks of a branch have applied may settle what HQ did to its orders. */
+static int settle(struct serve *serve)
+{
+    const struct hq_config *config = &serve->context->config;
+    int r = 0;
+
+    for (size_t i = 0; i < config->n_branches && r >= 0; i++)
+        if (TAKE(serve->unsettled[i], false))
+            r = book_settle(serve->store, config->branches[i].name, clock_now_ms());
+    return r;
+}
+
 static void end_batch(struct serve *serve)
 {
     int r;
 
     if (!serve->batch)
         return;
-    r = store_commit(serve->store);
+    r = settle(serve);
+    if (r >= 0)
+        r = store_commit(serve->store);
     if (r < 0)
         drop_batch(serve, r);
     serve->batch = false;
@@ -157,25 +171,39 @@ static void on_drained(void *userdata)
     pump(serve);
 }
 
-static void on_state(void *userdata, enum mqtt_state state, const char *detail)
+/* Where `pickup-hq status` reads it. What the store does not take now, it takes with the next
+ * change. */
+static void tell_health(struct serve *serve)
+{
+    const struct link_health *health = &serve->health;
+    int r = store_begin(serve->store);
+
+    log_line(health->up ? LOG_INFO : LOG_WARNING, "Broker: %s.", health->detail);
+    if (r >= 0)
+        r = store_set_link(serve->store, link_health_word(health), health->detail,
+                           health->since_ms);
+    if (r >= 0)
+        r = store_commit(serve->store);
+    if (r < 0)
+        store_rollback(serve->store);
+}
+
+static void on_state(void *userdata, enum mqtt_state state, enum mqtt_trouble trouble,
+                     const char *detail)
 {
     struct serve *serve = userdata;
+    bool changed =
+        link_health_note(&serve->health, state, trouble, detail, clock_now_ms(), clock_boot_us());
 
-    switch (state) {
-    case MQTT_CONNECTED:
-        log_info("Connected to the broker: %s.", detail ?: "");
-        end_batch(serve);
+    end_batch(serve);
+    if (changed)
+        tell_health(serve);
+    if (state == MQTT_CONNECTED) {
         serve_announce(serve);
         pump(serve);
-        break;
-    case MQTT_WAITING:
-        log_warning("No broker: %s.", detail ?: "");
+    } else if (state == MQTT_WAITING) {
         /* The banks ask and send again once they hear of us. */
         serve->n_answers = 0;
-        end_batch(serve);
-        break;
-    case MQTT_CONNECTING:
-        break;
     }
 }
 
@@ -227,7 +255,8 @@ static int make_banks(struct serve *serve)
     serve->banks = calloc(serve->n_banks, sizeof(*serve->banks));
     serve->answers = calloc(2 * serve->n_banks, sizeof(*serve->answers));
     serve->pushed = calloc(config->n_branches, sizeof(*serve->pushed));
-    if (!serve->banks || !serve->answers || !serve->pushed)
+    serve->unsettled = calloc(config->n_branches, sizeof(*serve->unsettled));
+    if (!serve->banks || !serve->answers || !serve->pushed || !serve->unsettled)
         return -ENOMEM;
     for (size_t i = 0, k = 0; i < config->n_branches; i++) {
         int r = store_seq(serve->store, config->branches[i].name, &serve->pushed[i]);
@@ -254,26 +283,6 @@ static int publish_policy(struct serve *serve, char **ret_error)
     if (r < 0)
         store_rollback(serve->store);
     return r;
-}
-
-/* Two of us would both answer; the lock ends with the process. */
-static int lock(struct serve *serve, int *ret_fd)
-{
-    _cleanup_free_ char *path = NULL;
-    int fd;
-
-    if (asprintf(&path, "%s/serve.lock", serve->context->state) < 0)
-        return -ENOMEM;
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return log_errno(errno, "%s cannot be made", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        log_error("Another pickup-hq serve runs on %s. Stop it first.", serve->context->state);
-        close(fd);
-        return -EBUSY;
-    }
-    *ret_fd = fd;
-    return 0;
 }
 
 static int listen_for_pokes(struct serve *serve, sd_event *event)
@@ -351,6 +360,7 @@ static int connect_broker(struct serve *serve, sd_event *event)
         .keepalive_s = (unsigned)(config->keepalive_ms / 1000),
         .backoff_min_ms = (unsigned)config->backoff_min_ms,
         .backoff_max_ms = (unsigned)config->backoff_max_ms,
+        .connect_timeout_ms = (unsigned)config->connect_timeout_ms,
     };
 
     if (asprintf(&client_id, "hq-%.8s", serve->feed) < 0) {
@@ -401,12 +411,13 @@ int verb_serve(struct context *context, int argc, char **argv)
 
     if (r < 0)
         return EXIT_USAGE;
-    if (lock(&serve, &lock_fd) < 0)
+    if (hq_lock(context->state, &lock_fd) < 0)
         return EXIT_FAILED;
     r = run(&serve);
     sodium_memzero(serve.feed_seed, sizeof(serve.feed_seed));
     free(serve.banks);
     free(serve.answers);
     free(serve.pushed);
+    free(serve.unsettled);
     return r;
 }

@@ -5,7 +5,7 @@
 
 #include "hq/verbs.h"
 
-#include "common/mqtt.h"
+#include "common/link-health.h"
 #include "common/wire.h"
 
 /* What is owed to a bank. Nothing here must survive: all of it is asked for again. */
@@ -30,10 +30,12 @@ struct serve {
     struct context *context;
     struct store *store;
     struct mqtt *mqtt;
+    struct link_health health; /* of the connection to the broker */
     uint8_t feed_seed[KEY_BYTES];
     char feed[UUID_LENGTH + 1];
     struct serve_bank *banks; /* by name */
     size_t n_banks;
+    bool *unsettled;              /* per branch: banks have moved on in this batch */
     int64_t *pushed;              /* per branch: the seq that the banks were told of */
     struct serve_answer *answers; /* first come, first served; room for two a bank */
     size_t n_answers;

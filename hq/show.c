@@ -1,4 +1,5 @@
-/* What HQ knows, as tables or as JSON: orders, one order, banks. */
+/* What HQ knows, as tables or as JSON: orders, one order. */
+#include "hq/change.h"
 #include "hq/order-view.h"
 #include "hq/table.h"
 #include "hq/verbs.h"
@@ -196,7 +197,15 @@ static void print_events(const json_t *events)
         const json_t *door = json_object_get(event, "door");
         char when[32];
 
-        table_add(table, time_text(json_integer_value(json_object_get(event, "at")), when));
+        const json_t *placed_at = json_object_get(event, "placed_at");
+        bool trusted = json_is_true(json_object_get(event, "trusted"));
+
+        table_addf(table, "%s%s",
+                   time_text(json_integer_value(placed_at ?: json_object_get(event, "at")), when)
+                       ?: "-",
+                   trusted     ? ""
+                   : placed_at ? " ~"
+                               : " ?");
         table_add(table, text_of(event, "bank"));
         table_addf(table, "%lld", (long long)json_integer_value(json_object_get(event, "n")));
         table_add(table, text_of(event, "type"));
@@ -209,9 +218,21 @@ static void print_events(const json_t *events)
     table_print(table, stdout, 0);
 }
 
+/* Is a bank still to apply something that HQ did? */
+static int is_pending(const json_t *changes)
+{
+    const json_t *change;
+    size_t i;
+
+    json_array_foreach (changes, i, change)
+        if (strcmp(text_of(change, "state"), "pending") == 0)
+            return 1;
+    return 0;
+}
+
 static int show_order(struct context *context, const json_t *document)
 {
-    json_auto_t *events = json_array(), *all = NULL;
+    json_auto_t *events = json_array(), *changes = NULL, *all = NULL;
     struct order_view view;
     char until[32];
     int r = order_view(document, clock_now_ms(), &view);
@@ -219,20 +240,27 @@ static int show_order(struct context *context, const json_t *document)
     if (r >= 0)
         r = store_events_of_order(context->store, text_of(document, "order"), collect_event,
                                   events);
+    if (r >= 0)
+        r = change_list(context->store, text_of(document, "order"), &changes);
     if (r < 0)
         return r;
     if (context->json) {
-        all = json_pack("{s:O,s:s,s:O}", "document", document, "state",
-                        order_state_name(view.state), "events", events);
+        all = json_pack("{s:O,s:s,s:b,s:O,s:O}", "document", document, "state",
+                        order_state_name(view.state), "pending", is_pending(changes), "changes",
+                        changes, "events", events);
         print_json(all);
         return 0;
     }
-    printf("%s  %s  %s  %s  rev %lld  until %s\n\n", text_of(document, "order"),
-           order_state_name(view.state), text_of(document, "branch"),
-           text_of(document, "display") ?: "-",
+    printf("%s  %s%s  %s  %s  rev %lld  until %s\n\n", text_of(document, "order"),
+           order_state_name(view.state), is_pending(changes) ? " (pending)" : "",
+           text_of(document, "branch"), text_of(document, "display") ?: "-",
            (long long)json_integer_value(json_object_get(document, "rev")),
            time_text(json_integer_value(json_object_get(document, "pickup_until")), until) ?: "-");
     print_parcels(document);
+    if (json_array_size(changes) > 0) {
+        putchar('\n');
+        change_print(changes);
+    }
     print_events(events);
     return 0;
 }
@@ -255,102 +283,4 @@ int verb_order(struct context *context, int argc, char **argv)
     if (r > 0)
         r = show_order(context, document);
     return r < 0 ? verb_store_failed(context, r) : EXIT_GOOD;
-}
-
-/* --- banks ------------------------------------------------------------------------------------ */
-
-static int bank_entry(struct context *context, const struct hq_branch *branch, const char *name,
-                      json_t **ret_entry)
-{
-    json_auto_t *alarms = NULL;
-    struct store_bank bank;
-    int64_t seq = 0;
-    int r = store_seq(context->store, branch->name, &seq);
-
-    if (r >= 0)
-        r = store_alarms(context->store, name, &alarms);
-    if (r >= 0)
-        r = store_bank(context->store, name, &bank);
-    if (r < 0)
-        return r;
-    *ret_entry = json_pack(
-        "{s:s,s:s,s:b,s:I,s:I,s:I,s:O?,s:O?,s:O?,s:O?,s:O?,s:O?,s:O?,s:O}", "bank", name, "branch",
-        branch->name, "online", (int)bank.online, "seq", (json_int_t)seq, "cursor",
-        (json_int_t)bank.applied, "seen_at", (json_int_t)bank.seen_at, "version",
-        json_object_get(bank.status, "version"), "outbox", json_object_get(bank.status, "outbox"),
-        "last_event", json_object_get(bank.status, "last_event"), "doors",
-        json_object_get(bank.status, "doors"), "free_doors",
-        json_object_get(bank.status, "free_doors"), "faults",
-        json_object_get(bank.status, "faults"), "clock", json_object_get(bank.status, "clock"),
-        "alarms", alarms);
-    store_bank_done(&bank);
-    return *ret_entry ? 0 : -ENOMEM;
-}
-
-static int list_banks(struct context *context, json_t *list)
-{
-    const struct hq_config *config = &context->config;
-
-    for (size_t i = 0; i < config->n_branches; i++)
-        for (size_t k = 0; k < config->branches[i].n_banks; k++) {
-            json_t *entry;
-            int r = bank_entry(context, &config->branches[i], config->branches[i].banks[k], &entry);
-
-            if (r < 0)
-                return r;
-            if (json_array_append_new(list, entry) < 0)
-                return -ENOMEM;
-        }
-    return 0;
-}
-
-static void add_number(struct table *table, const json_t *object, const char *member)
-{
-    const json_t *value = json_object_get(object, member);
-
-    if (json_is_integer(value))
-        table_addf(table, "%lld", (long long)json_integer_value(value));
-    else
-        table_add(table, NULL);
-}
-
-int verb_banks(struct context *context, int argc, char **argv)
-{
-    static const char *const headings[] = {"BANK", "BRANCH", "ONLINE", "BEHIND", "OUTBOX", "DOORS",
-                                           "FREE", "FAULTS", "ALARMS", "SEEN",   NULL};
-    _cleanup_(table_freep) struct table *table = NULL;
-    json_auto_t *list = json_array();
-    json_t *entry;
-    size_t i;
-    int r = verb_options(context, argc, argv, NULL, 0, 0, 0);
-
-    if (r < 0)
-        return EXIT_USAGE;
-    r = list_banks(context, list);
-    if (r >= 0)
-        r = table_new(headings, &table);
-    if (r < 0)
-        return verb_store_failed(context, r);
-    if (context->json) {
-        print_json(list);
-        return EXIT_GOOD;
-    }
-    json_array_foreach (list, i, entry) {
-        char seen[32];
-
-        table_add(table, text_of(entry, "bank"));
-        table_add(table, text_of(entry, "branch"));
-        table_add(table, json_is_true(json_object_get(entry, "online")) ? "yes" : "no");
-        table_addf(table, "%lld",
-                   (long long)(json_integer_value(json_object_get(entry, "seq")) -
-                               json_integer_value(json_object_get(entry, "cursor"))));
-        add_number(table, entry, "outbox");
-        add_number(table, entry, "doors");
-        add_number(table, entry, "free_doors");
-        add_number(table, entry, "faults");
-        table_addf(table, "%zu", json_array_size(json_object_get(entry, "alarms")));
-        table_add(table, time_text(json_integer_value(json_object_get(entry, "seen_at")), seen));
-    }
-    table_print(table, stdout, 0);
-    return EXIT_GOOD;
 }

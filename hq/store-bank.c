@@ -28,6 +28,11 @@ int store_bank_status(struct store *store, const char *bank, const json_t *statu
     return r < 0 ? r : db_run(store->sql[S_BANK_STATUS]);
 }
 
+int store_all_banks_offline(struct store *store)
+{
+    return db_run(store->sql[S_BANKS_OFFLINE]);
+}
+
 int store_bank_applied(struct store *store, const char *bank, const char *feed, int64_t through,
                        int64_t now_ms)
 {
@@ -128,18 +133,127 @@ int store_logs(struct store *store, store_log_fn each, void *userdata)
     return r;
 }
 
-int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t *event)
+/* The newest boot of a log, and a trusted event in it. */
+struct anchor {
+    char boot[33];
+    int64_t boot_first;
+    int64_t at, mono; /* at = 0: none yet */
+};
+
+static int get_anchor(struct store *store, int64_t log_id, struct anchor *ret_anchor)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_LOG_ANCHOR_GET];
+    int r = db_bind(s, "i", log_id);
+
+    if (r >= 0)
+        r = db_step(s);
+    if (r <= 0)
+        return r < 0 ? r : -EUCLEAN;
+    snprintf(ret_anchor->boot, sizeof(ret_anchor->boot), "%s", db_text(s, 0) ?: "");
+    ret_anchor->boot_first = sqlite3_column_int64(s, 1);
+    ret_anchor->at = sqlite3_column_int64(s, 2);
+    ret_anchor->mono = sqlite3_column_int64(s, 3);
+    return 0;
+}
+
+static int set_anchor(struct store *store, int64_t log_id, const struct anchor *anchor)
+{
+    int r = db_bind(store->sql[S_LOG_ANCHOR_SET], "siiii", anchor->boot, anchor->boot_first,
+                    anchor->at, anchor->mono, log_id);
+
+    return r < 0 ? r : db_run(store->sql[S_LOG_ANCHOR_SET]);
+}
+
+/* The events of this boot that came before its first trusted one. */
+static int place_earlier(struct store *store, int64_t log_id, const struct anchor *anchor)
+{
+    int r = db_bind(store->sql[S_EVENTS_PLACE], "iiiis", anchor->at, anchor->mono, log_id,
+                    anchor->boot_first, anchor->boot);
+
+    return r < 0 ? r : db_run(store->sql[S_EVENTS_PLACE]);
+}
+
+/* Sets *ret_placed_at for an event whose clock was not trusted; 0 = it cannot be placed, or needs
+ * not. Members of the wrong type place nothing. */
+static int place(struct store *store, int64_t log_id, int64_t n, const json_t *event,
+                 int64_t *ret_placed_at)
+{
+    const char *boot = text_member(event, "boot");
+    int64_t at = json_integer_value(json_object_get(event, "at"));
+    int64_t mono = json_integer_value(json_object_get(event, "mono"));
+    bool trusted = json_is_true(json_object_get(event, "trusted"));
+    struct anchor anchor, before;
+    int r;
+
+    *ret_placed_at = 0;
+    if (!boot || strlen(boot) >= sizeof(anchor.boot) || mono <= 0)
+        return 0;
+    r = get_anchor(store, log_id, &anchor);
+    if (r < 0)
+        return r;
+    before = anchor;
+    if (strcmp(anchor.boot, boot) != 0) {
+        anchor = (struct anchor){.boot_first = n};
+        snprintf(anchor.boot, sizeof(anchor.boot), "%s", boot);
+    }
+    if (trusted && at > 0) {
+        bool first = anchor.at == 0;
+
+        anchor.at = at;
+        anchor.mono = mono;
+        r = first ? place_earlier(store, log_id, &anchor) : 0;
+    } else if (!trusted && anchor.at) {
+        *ret_placed_at = anchor.at + (mono - anchor.mono) / 1000;
+    }
+    /* One that is a minute old places as well, and saves a write for each event. */
+    if (r >= 0 && (before.boot_first != anchor.boot_first || (anchor.at && !before.at) ||
+                   anchor.mono - before.mono > 60 * 1000000))
+        r = set_anchor(store, log_id, &anchor);
+    return r;
+}
+
+int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t *event,
+                    int64_t *ret_placed_at)
 {
     _cleanup_free_ char *body = json_dumps(event, JSON_COMPACT);
+    int64_t placed_at = 0;
     int r;
 
     if (!body)
         return -ENOMEM;
-    r = db_bind(store->sql[S_EVENT_ADD], "iiissss", log_id, n,
-                (int64_t)json_integer_value(json_object_get(event, "at")),
-                text_member(event, "type"), text_member(event, "order"), text_member(event, "hash"),
-                body);
-    return r < 0 ? r : db_run(store->sql[S_EVENT_ADD]);
+    r = place(store, log_id, n, event, &placed_at);
+    if (r >= 0)
+        r = db_bind(store->sql[S_EVENT_ADD], "iiissssi", log_id, n,
+                    (int64_t)json_integer_value(json_object_get(event, "at")),
+                    text_member(event, "type"), text_member(event, "order"),
+                    text_member(event, "hash"), body, placed_at);
+    if (r >= 0)
+        r = db_run(store->sql[S_EVENT_ADD]);
+    if (r >= 0)
+        *ret_placed_at = placed_at;
+    return r;
+}
+
+int store_add_gap(struct store *store, int64_t log_id, int64_t first, int64_t last)
+{
+    int r = db_bind(store->sql[S_GAP_ADD], "iii", log_id, first, last);
+
+    return r < 0 ? r : db_run(store->sql[S_GAP_ADD]);
+}
+
+int store_gaps(struct store *store, int64_t log_id, store_gap_fn each, void *userdata)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_GAPS_LIST];
+    int r = db_bind(s, "i", log_id);
+
+    if (r < 0)
+        return r;
+    while ((r = db_step(s)) > 0) {
+        r = each(userdata, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1));
+        if (r <= 0)
+            break;
+    }
+    return r;
 }
 
 int store_event_hash(struct store *store, int64_t log_id, int64_t n,
@@ -167,6 +281,9 @@ static int each_event(sqlite3_stmt *s, store_event_fn each, void *userdata)
             return -EUCLEAN;
         if (json_object_set_new(event, "bank", json_string(db_text(s, 1))) < 0 ||
             json_object_set_new(event, "log", json_string(db_text(s, 2))) < 0)
+            return -ENOMEM;
+        if (sqlite3_column_type(s, 4) != SQLITE_NULL &&
+            json_object_set_new(event, "placed_at", json_integer(sqlite3_column_int64(s, 4))) < 0)
             return -ENOMEM;
         r = each(userdata, sqlite3_column_int64(s, 0), event);
         if (r <= 0)

@@ -66,15 +66,62 @@ void store_rollback(struct store *store)
     db_rollback(store->db);
 }
 
+static int set_meta(struct store *store, const char *key, const char *value)
+{
+    int r = db_bind(store->sql[S_META_SET], "ss", key, value);
+
+    return r < 0 ? r : db_run(store->sql[S_META_SET]);
+}
+
+static int get_meta(struct store *store, const char *key, char **ret_value)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_META_GET];
+    int r = db_bind(s, "s", key);
+
+    if (r >= 0)
+        r = db_step(s);
+    if (r <= 0)
+        return r;
+    r = db_copy_text(s, 0, ret_value);
+    return r < 0 ? r : 1;
+}
+
+int store_set_link(struct store *store, const char *word, const char *detail, int64_t since_ms)
+{
+    char since[24];
+    int r;
+
+    snprintf(since, sizeof(since), "%lld", (long long)since_ms);
+    r = set_meta(store, "link_word", word);
+    if (r >= 0)
+        r = set_meta(store, "link_detail", detail);
+    return r < 0 ? r : set_meta(store, "link_since", since);
+}
+
+int store_link(struct store *store, char **ret_word, char **ret_detail, int64_t *ret_since_ms)
+{
+    _cleanup_free_ char *since = NULL, *word = NULL, *detail = NULL;
+    int r = get_meta(store, "link_word", &word);
+
+    if (r > 0)
+        r = get_meta(store, "link_detail", &detail);
+    if (r > 0)
+        r = get_meta(store, "link_since", &since);
+    if (r <= 0)
+        return r;
+    *ret_word = TAKE_PTR(word);
+    *ret_detail = TAKE_PTR(detail);
+    *ret_since_ms = strtoll(since, NULL, 10);
+    return 1;
+}
+
 int store_new_feed(struct store *store, char ret_feed[UUID_LENGTH + 1])
 {
     char feed[UUID_LENGTH + 1];
     int r;
 
     uuid_make(feed);
-    r = db_bind(store->sql[S_META_SET], "ss", "feed", feed);
-    if (r >= 0)
-        r = db_run(store->sql[S_META_SET]);
+    r = set_meta(store, "feed", feed);
     if (r >= 0)
         memcpy(ret_feed, feed, sizeof(feed));
     return r;
@@ -82,14 +129,12 @@ int store_new_feed(struct store *store, char ret_feed[UUID_LENGTH + 1])
 
 int store_feed(struct store *store, char ret_feed[UUID_LENGTH + 1])
 {
-    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_META_GET];
-    int r = db_bind(s, "s", "feed");
+    _cleanup_free_ char *feed = NULL;
+    int r = get_meta(store, "feed", &feed);
 
-    if (r >= 0)
-        r = db_step(s);
     if (r <= 0)
         return r < 0 ? r : -ENODATA;
-    snprintf(ret_feed, UUID_LENGTH + 1, "%s", db_text(s, 0));
+    snprintf(ret_feed, UUID_LENGTH + 1, "%s", feed);
     return 0;
 }
 
@@ -103,6 +148,20 @@ int store_seq(struct store *store, const char *branch, int64_t *ret_seq)
     if (r < 0)
         return r;
     *ret_seq = r > 0 ? sqlite3_column_int64(s, 0) : 0;
+    return 0;
+}
+
+int store_count_documents(struct store *store, const char *branch, int64_t after,
+                          int64_t *ret_count)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *s = store->sql[S_DOCUMENTS_COUNT];
+    int r = db_bind(s, "si", branch, after);
+
+    if (r >= 0)
+        r = db_step(s);
+    if (r < 0)
+        return r;
+    *ret_count = sqlite3_column_int64(s, 0);
     return 0;
 }
 
@@ -201,6 +260,7 @@ int store_order(struct store *store, const char *name, struct store_order *ret_o
     if (sqlite3_column_bytes(s, 5) != STORE_DIGEST_BYTES)
         return -EUCLEAN;
     memcpy(order.draft_digest, sqlite3_column_blob(s, 5), STORE_DIGEST_BYTES);
+    take_text(s, 6, order.called_back, sizeof(order.called_back));
     *ret_order = order;
     return 1;
 }
@@ -226,6 +286,14 @@ int store_set_order(struct store *store, const struct store_order *order)
                     sizeof(order->draft_digest), order->id);
 
     return r < 0 ? r : db_run(store->sql[S_ORDER_SET]);
+}
+
+int store_place_order(struct store *store, const struct store_order *order)
+{
+    int r = db_bind(store->sql[S_ORDER_PLACE], "sssi", order->branch, order->number,
+                    *order->called_back ? order->called_back : NULL, order->id);
+
+    return r < 0 ? r : db_run(store->sql[S_ORDER_PLACE]);
 }
 
 int store_number_used(struct store *store, const char *branch, const char *number)

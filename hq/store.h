@@ -33,8 +33,16 @@ int store_feed(struct store *store, char ret_feed[UUID_LENGTH + 1]);
 /* Takes a new one, because HQ's history was rolled back. */
 int store_new_feed(struct store *store, char ret_feed[UUID_LENGTH + 1]);
 
+/* The connection of `serve` to the broker, for `pickup-hq status`: one word, a sentence, since when
+ * (ms UTC). Reading: 1 = known (texts owned by the caller), 0 = `serve` never ran. */
+int store_set_link(struct store *store, const char *word, const char *detail, int64_t since_ms);
+int store_link(struct store *store, char **ret_word, char **ret_detail, int64_t *ret_since_ms);
+
 /* The highest seq of a branch's feed, 0 = none. */
 int store_seq(struct store *store, const char *branch, int64_t *ret_seq);
+/* How many documents of a branch's feed come after `after`. */
+int store_count_documents(struct store *store, const char *branch, int64_t after,
+                          int64_t *ret_count);
 /* A document of a feed, a new reference: 1 = found, 0 = none. */
 int store_document(struct store *store, const char *branch, const char *kind, const char *name,
                    json_t **ret_document);
@@ -56,6 +64,7 @@ struct store_order {
     char number[NUMBER_DIGITS + 1];
     int64_t source_rev; /* the shop's own revision; -1 = not given */
     uint8_t draft_digest[STORE_DIGEST_BYTES];
+    char called_back[16]; /* "held" or "cancelled" by HQ itself; "" = as the shop says */
 };
 
 /* 1 = found, 0 = none. */
@@ -64,6 +73,8 @@ int store_order(struct store *store, const char *name, struct store_order *ret_o
 int store_add_order(struct store *store, const char *name, struct store_order *order);
 /* Stores source_rev and draft_digest of order->id. */
 int store_set_order(struct store *store, const struct store_order *order);
+/* Stores branch, number and called_back of order->id. */
+int store_place_order(struct store *store, const struct store_order *order);
 /* 1 = taken, 0 = free. */
 int store_number_used(struct store *store, const char *branch, const char *number);
 int store_handle_used(struct store *store, const char *handle);
@@ -81,6 +92,8 @@ int store_orders(struct store *store, int64_t after, store_order_fn each, void *
 
 /* Keeps what up/status said (an object). */
 int store_bank_status(struct store *store, const char *bank, const json_t *status, int64_t now_ms);
+/* Nothing is known of any connection. */
+int store_all_banks_offline(struct store *store);
 int store_bank_applied(struct store *store, const char *bank, const char *feed, int64_t through,
                        int64_t now_ms);
 
@@ -115,12 +128,21 @@ typedef int (*store_log_fn)(void *userdata, int64_t id, const char *bank, const 
                             int64_t through, bool forked);
 int store_logs(struct store *store, store_log_fn each, void *userdata);
 
-int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t *event);
+/* Stores an event. One that was written with an untrusted clock is placed by the time since boot
+ * against a trusted one of the same boot: at once, or when that one comes.
+ * *ret_placed_at is that time, 0 = none. */
+int store_add_event(struct store *store, int64_t log_id, int64_t n, const json_t *event,
+                    int64_t *ret_placed_at);
+/* Events `first` to `last` of a log are gone for good. */
+int store_add_gap(struct store *store, int64_t log_id, int64_t first, int64_t last);
+typedef int (*store_gap_fn)(void *userdata, int64_t first, int64_t last);
+int store_gaps(struct store *store, int64_t log_id, store_gap_fn each, void *userdata);
 /* 1 and the hash that is stored for event `n`, or 0. */
 int store_event_hash(struct store *store, int64_t log_id, int64_t n,
                      char ret_hex[EVENT_HASH_BYTES * 2 + 1]);
 /* Events in the order of their arrival: of one bank (NULL = all), behind row `after`, or of one
- * order. Each event gets the members "bank" and "log". */
+ * order. Each event gets the members "bank" and "log", and "placed_at" (ms UTC) when HQ has
+ * reckoned what the bank did not know. */
 typedef int (*store_event_fn)(void *userdata, int64_t id, json_t *event);
 int store_events(struct store *store, const char *bank, int64_t after, int64_t limit,
                  store_event_fn each, void *userdata);
@@ -134,6 +156,38 @@ int store_alarm(struct store *store, const char *bank, const char *log, int64_t 
                 const char *text, int64_t now_ms);
 /* All alarms (bank NULL) or those of one bank as an array, a new reference. */
 int store_alarms(struct store *store, const char *bank, json_t **ret_alarms);
+
+/* --- changes (store-change.c) ----------------------------------------------------------------- */
+
+/* What HQ itself did to an order. It is settled once every bank of `branch` that holds one of the
+ * order's parcels has applied the feed up to `seq`. Texts are valid during a call. */
+struct store_change {
+    int64_t id;
+    const char *order;
+    const char *kind; /* "cancel", "hold", "release", "handover", "move" */
+    const char *branch;
+    int64_t seq;
+    int64_t at; /* ms UTC */
+    const char *actor, *reason;
+    const char *outcome; /* NULL = pending; "done", "overtaken" (the goods were collected first),
+                            "replaced" (by a later change) */
+    int64_t settled_at;
+};
+int store_add_change(struct store *store, int64_t order_id, const struct store_change *change);
+typedef int (*store_change_fn)(void *userdata, const struct store_change *change);
+int store_changes_of_order(struct store *store, const char *order, store_change_fn each,
+                           void *userdata);
+int store_changes_pending(struct store *store, store_change_fn each, void *userdata);
+/* Those of one branch that are pending, as a list that the caller frees, so that they can be
+ * settled while they are walked. */
+struct store_open_change {
+    int64_t id, seq;
+    char kind[16];
+    char order[65];
+};
+int store_changes_open(struct store *store, const char *branch, struct store_open_change **ret_list,
+                       size_t *ret_n);
+int store_settle_change(struct store *store, int64_t id, const char *outcome, int64_t now_ms);
 
 /* --- commands (store-bank.c) ------------------------------------------------------------------ */
 

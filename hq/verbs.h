@@ -28,11 +28,22 @@ int verb_serve(struct context *context, int argc, char **argv);
 int verb_import(struct context *context, int argc, char **argv);
 int verb_orders(struct context *context, int argc, char **argv);
 int verb_order(struct context *context, int argc, char **argv);
+int verb_cancel(struct context *context, int argc, char **argv);
+int verb_hold(struct context *context, int argc, char **argv);
+int verb_release(struct context *context, int argc, char **argv);
+int verb_handover(struct context *context, int argc, char **argv);
+int verb_move(struct context *context, int argc, char **argv);
+int verb_pending(struct context *context, int argc, char **argv);
+int verb_status(struct context *context, int argc, char **argv);
+int verb_bank(struct context *context, int argc, char **argv);
+int verb_clock(struct context *context, int argc, char **argv);
 int verb_banks(struct context *context, int argc, char **argv);
 int verb_code(struct context *context, int argc, char **argv);
 int verb_badge(struct context *context, int argc, char **argv);
 int verb_events(struct context *context, int argc, char **argv);
 int verb_verify(struct context *context, int argc, char **argv);
+int verb_backup(struct context *context, int argc, char **argv);
+int verb_restore(struct context *context, int argc, char **argv);
 int verb_command(struct context *context, int argc, char **argv);
 
 /* --- options (options.c) ---------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "daemon/ctl/ctl.h"
 
 #include "common/doors.h"
+#include "common/time-text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -136,7 +137,8 @@ int ctl_stock(struct ctl *ctl, int argc, char **argv)
 /* What has to be taken out: parcels of orders that nobody will collect any more. */
 static int list_retrievable(struct ctl *ctl)
 {
-    static const char *const states[] = {"expired", "cancelled", "returned", "disputed"};
+    static const char *const states[] = {"expired", "cancelled", "returned", "disputed",
+                                         "elsewhere"};
     static const char *const shown[] = {"door", "parcel", "order", "state", NULL};
     json_t *rows = json_array(), *values;
     const json_t *row;
@@ -232,4 +234,21 @@ int ctl_id_check(struct ctl *ctl, int argc, char **argv)
 int ctl_dispute(struct ctl *ctl, int argc, char **argv)
 {
     return ctl_call(ctl, "Dispute", NULL, "ss", argv[0], argv[1]);
+}
+
+int ctl_clock(struct ctl *ctl, int argc, char **argv)
+{
+    int64_t floor_ms;
+
+    if (strcmp(argv[0], "floor") != 0) {
+        fprintf(stderr, "pickupctl: write 'clock floor TIME --reason=TEXT', not '%s'.\n", argv[0]);
+        return CTL_USAGE;
+    }
+    if (time_text_read(argv[1], &floor_ms) < 0) {
+        fprintf(stderr,
+                "pickupctl: '%s' is not a time. Write now, 2026-11-25, or '2026-11-25 08:30'.\n",
+                argv[1]);
+        return CTL_USAGE;
+    }
+    return ctl_call(ctl, "LowerClockFloor", NULL, "xs", floor_ms, ctl->reason ? ctl->reason : "");
 }

@@ -1,6 +1,8 @@
 #include "daemon/ctl/ctl.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <time.h>
 
 /* Turns arrays of values into objects with these keys. */
 static json_t *name_columns(const json_t *rows, const char *const *keys)
@@ -19,6 +21,23 @@ static json_t *name_columns(const json_t *rows, const char *const *keys)
     return named;
 }
 
+/* Times of a status, ms UTC, are shown as local time. */
+static bool is_time(const char *key)
+{
+    return strcmp(key, "connection_since") == 0 || strcmp(key, "clock_floor") == 0;
+}
+
+static void print_time(json_int_t ms)
+{
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm local;
+    char text[32];
+
+    localtime_r(&seconds, &local);
+    strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local);
+    puts(ms ? text : "-");
+}
+
 static int print_object(struct ctl *ctl, json_t *values, size_t index)
 {
     json_t *object = json_incref(json_array_get(values, index)), *value;
@@ -35,6 +54,8 @@ static int print_object(struct ctl *ctl, json_t *values, size_t index)
             puts(json_string_value(value));
         else if (json_is_boolean(value))
             puts(json_is_true(value) ? "yes" : "no");
+        else if (is_time(key))
+            print_time(json_integer_value(value));
         else
             printf("%" JSON_INTEGER_FORMAT "\n", json_integer_value(value));
     }

@@ -58,6 +58,7 @@ int ctl_inspect(struct ctl *ctl, int argc, char **argv);
 int ctl_resolve(struct ctl *ctl, int argc, char **argv);
 int ctl_door(struct ctl *ctl, int argc, char **argv);
 int ctl_id_check(struct ctl *ctl, int argc, char **argv);
+int ctl_clock(struct ctl *ctl, int argc, char **argv);
 int ctl_dispute(struct ctl *ctl, int argc, char **argv);
 
 /* ctl-config.c */

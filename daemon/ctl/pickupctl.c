@@ -25,6 +25,7 @@ static const char help_text[] =
     "  resolve DOOR empty|parcel       what was found in it\n"
     "  door DOOR out-of-service --reason=TEXT | in-service\n"
     "  id-check ORDER                  the document was seen: ten minutes to collect\n"
+    "  clock floor TIME --reason=TEXT  no time before TIME is believed (now, or 2026-11-25 08:30)\n"
     "  dispute ORDER TEXT              something is missing\n"
     "  watch                           what happens, as it happens; Ctrl-C ends it\n"
     "  check-config [FILE…]            every mistake in pickupd.conf, kiosk.conf, doors.conf\n\n"
@@ -50,7 +51,7 @@ static const struct verb verbs[] = {
     {"inspect", 1, 1, false, ctl_inspect}, {"resolve", 2, 2, false, ctl_resolve},
     {"door", 2, 2, false, ctl_door},       {"id-check", 1, 1, false, ctl_id_check},
     {"dispute", 2, 2, false, ctl_dispute}, {"check-config", 0, 16, true, ctl_check_config},
-    {"watch", 0, 0, false, ctl_watch},
+    {"watch", 0, 0, false, ctl_watch},     {"clock", 2, 2, false, ctl_clock},
 };
 
 static const struct verb *find_verb(const char *name)

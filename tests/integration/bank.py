@@ -127,6 +127,7 @@ class Bank(Process):
         self.folder.mkdir(exist_ok=True)
         self.state = self.folder / "state"
         self.state.mkdir(exist_ok=True)
+        self.clock = self.folder / "clock"  # see turn_clock()
         self.bus = Bus(self.folder)
         self.n_doors = doors
         write_doors(self.folder / "doors.conf", doors, pulse)
@@ -144,7 +145,7 @@ class Bank(Process):
         super().__init__(self.folder, "pickupd",
                          [program("pickupd"), f"--config={self.config}", f"--state={self.state}",
                           f"--bus={self.bus.address}"],
-                         {"PICKUP_CLOCK": "trusted"})
+                         {"PICKUP_CLOCK": "trusted", "PICKUP_CLOCK_FILE": str(self.clock)})
 
     def start(self, ready=True, seconds=20.0):
         if not self.bus.running():
@@ -158,6 +159,13 @@ class Bank(Process):
         code = super().stop(seconds)
         self.bus.stop()
         return code
+
+    def turn_clock(self, **words):
+        """Turns the clock of this bank: offset_ms, boot_offset_ms, synchronised ("yes" or "no"), rtc;
+        without any it is right again (common/clock.h)."""
+        new = self.clock.with_suffix(".new")
+        new.write_text(" ".join(f"{name}={value}" for name, value in words.items()) + "\n")
+        new.rename(self.clock)
 
     def ctl(self, *words, check=True, seconds=60):
         """pickupctl against this bank."""
@@ -224,7 +232,8 @@ class Kiosk(Process):
             f"folder={self.screens}\n")
         super().__init__(bank.folder, "kiosk",
                          [program("pickup-kiosk"), f"--config={config}",
-                          f"--bus={bank.bus.address}", f"--trace={self.trace_file}"])
+                          f"--bus={bank.bus.address}", f"--trace={self.trace_file}"],
+                         {"PICKUP_CLOCK_FILE": str(bank.clock)})
 
     def show(self, text, seed=1, **options):
         """Holds a code to the camera as a phone in a hand would show it."""

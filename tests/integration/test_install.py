@@ -40,6 +40,26 @@ def test_units_are_valid_and_name_installed_programs(root, tmp_path):
         assert not [line for line in said if "Unknown" in line], said
 
 
+def system_calls(name):
+    """The calls of one of systemd's sets, with the sets in it."""
+    if not name.startswith("@"):
+        return {name}
+    lines = run("systemd-analyze", "syscall-filter", name).stdout.splitlines()[1:]
+    words = [line.strip() for line in lines if line.strip() and "#" not in line]
+    return set().union(*(system_calls(word) for word in words))
+
+
+def test_promise_8_the_unit_lets_the_daemon_ask_for_the_clock(root):
+    """systemd.exec(5): the first line makes an allow list, later ones add to it or take away."""
+    allowed = set()
+    for words in re.findall(r"^SystemCallFilter=(.*)$", find(root, "pickupd.service").read_text(),
+                            re.M):
+        calls = set().union(*(system_calls(word) for word in words.lstrip("~").split()))
+        allowed = allowed - calls if words.startswith("~") else allowed | calls
+    assert {"adjtimex", "clock_adjtime", "clock_gettime", "ppoll"} <= allowed
+    assert not {"clock_settime", "settimeofday", "reboot"} & allowed
+
+
 def test_users_are_made(root):
     done = run("systemd-sysusers", "--dry-run", *root.rglob("sysusers.d/*.conf"))
     for user in ("pickupd", "pickup-kiosk", "pickup-hq", "pickup-staff", "gpio"):

@@ -32,9 +32,13 @@ static void on_drained(void *userdata)
     client->n_drained++;
 }
 
-static void on_state(void *userdata, enum mqtt_state state, const char *detail)
+static void on_state(void *userdata, enum mqtt_state state, enum mqtt_trouble trouble,
+                     const char *detail)
 {
     struct client *client = userdata;
+
+    assert_int_equal(state == MQTT_WAITING, trouble != MQTT_FINE);
+    client->trouble = trouble;
 
     client->n_connected += state == MQTT_CONNECTED;
     client->n_waiting += state == MQTT_WAITING;

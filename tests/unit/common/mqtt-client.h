@@ -14,6 +14,7 @@ struct client {
     size_t last_bytes;
     bool last_retained;
     bool in_order; /* of messages "number 0", "number 1" … */
+    enum mqtt_trouble trouble;
     char last_topic[128], last_payload[256], detail[384];
 };
 

@@ -8,40 +8,11 @@
 #include "common/cleanup.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
-
-#define HOUR_MS     INT64_C(3600000)
-#define HOLDOVER_MS (72 * HOUR_MS)
-#define NOON_MS     INT64_C(1767268800000)
-
-static void test_holdover_runs_out(void **state)
-{
-    struct clock_trust trust = {0};
-
-    assert_false(clock_trust_update(&trust, NOON_MS, false, HOLDOVER_MS)); /* never synchronised */
-    assert_int_equal(trust.floor_ms, 0);
-    assert_true(clock_trust_update(&trust, NOON_MS, true, HOLDOVER_MS));
-    assert_int_equal(trust.floor_ms, NOON_MS);
-    assert_true(clock_trust_update(&trust, NOON_MS + HOLDOVER_MS - 1, false, HOLDOVER_MS));
-    assert_false(clock_trust_update(&trust, NOON_MS + HOLDOVER_MS, false, HOLDOVER_MS));
-    /* Only trusted time raises the floor. */
-    assert_int_equal(trust.floor_ms, NOON_MS);
-}
-
-static void test_floor_is_never_undercut(void **state)
-{
-    struct clock_trust trust = {0};
-
-    assert_true(clock_trust_update(&trust, NOON_MS, true, HOLDOVER_MS));
-    /* RTC lost: 1970, also when something claims that it is synchronised. */
-    assert_false(clock_trust_update(&trust, 1000, false, HOLDOVER_MS));
-    assert_false(clock_trust_update(&trust, 1000, true, HOLDOVER_MS));
-    assert_int_equal(trust.floor_ms, NOON_MS);
-    assert_int_equal(clock_trust_time_ms(&trust, 1000, false), NOON_MS);
-    assert_int_equal(clock_trust_time_ms(&trust, NOON_MS + 5, true), NOON_MS + 5);
-    assert_true(clock_trust_update(&trust, NOON_MS + HOUR_MS, true, HOLDOVER_MS));
-    assert_int_equal(trust.floor_ms, NOON_MS + HOUR_MS);
-}
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 static void test_boot_id(void **state)
 {
@@ -65,23 +36,99 @@ static void test_boot_id(void **state)
 
 static void test_readings(void **state)
 {
-    uint64_t before = clock_boot_us();
+    const struct clock_source kernel = {0};
+    struct clock_reading reading;
+    uint64_t before_us = clock_boot_us();
+    int64_t before_ms = clock_now_ms();
 
-    assert_true(clock_now_ms() > INT64_C(1700000000000));
-    assert_true(clock_boot_us() >= before);
+    unsetenv("PICKUP_CLOCK");
+    clock_read(&kernel, &reading);
+    assert_in_range(reading.wall_ms, before_ms - 1, clock_now_ms());
+    assert_in_range(reading.boot_us, before_us, clock_boot_us());
     setenv("PICKUP_CLOCK", "trusted", 1);
-    assert_true(clock_synchronised());
+    clock_read(&kernel, &reading);
+    assert_true(reading.synchronised);
     setenv("PICKUP_CLOCK", "untrusted", 1);
-    assert_false(clock_synchronised());
+    clock_read(&kernel, &reading);
+    assert_false(reading.synchronised);
+    unsetenv("PICKUP_CLOCK");
+}
+
+/* A file in a folder of its own, and what is to stand in it. */
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "we");
+
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_turned_by_a_file(void **state)
+{
+    const struct clock_source kernel = {0};
+    char path[] = "/tmp/pickup-clock-XXXXXX";
+    struct clock_reading reading;
+    int64_t wall_ms = clock_now_ms();
+    uint64_t boot_us = clock_boot_us();
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    close(fd);
+    setenv("PICKUP_CLOCK_FILE", path, 1);
+    write_file(path, "offset_ms=-86400000 boot_offset_ms=3600000\nsynchronised=yes rtc=no\n");
+    assert_in_range(clock_now_ms() + 86400000, wall_ms, wall_ms + 60000);
+    assert_in_range(clock_boot_us() - UINT64_C(3600000000), boot_us, boot_us + 60000000);
+    clock_read(&kernel, &reading);
+    assert_in_range(reading.wall_ms + 86400000, wall_ms - 1, wall_ms + 60000);
+    assert_in_range(reading.boot_us - UINT64_C(3600000000), boot_us, boot_us + 60000000);
+    assert_true(reading.synchronised);
+    assert_false(reading.rtc);
+    setenv("PICKUP_CLOCK", "trusted", 1);
+    write_file(path, "synchronised=no rtc=yes");
+    clock_read(&kernel, &reading);
+    assert_false(reading.synchronised); /* the file is the later word */
+    assert_true(reading.rtc);
+    assert_in_range(reading.wall_ms, wall_ms - 1, wall_ms + 60000);
+    unlink(path);
+    unsetenv("PICKUP_CLOCK");
+    unsetenv("PICKUP_CLOCK_FILE");
+}
+
+static void test_a_file_as_source(void **state)
+{
+    char path[] = "/tmp/pickup-source-XXXXXX";
+    const struct clock_source source = {.file = path, .file_age_ms = 60000};
+    struct timespec times[2];
+    struct clock_reading reading;
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    clock_gettime(CLOCK_REALTIME, &times[0]);
+    clock_read(&source, &reading);
+    assert_true(reading.synchronised);
+    times[1] = times[0];
+    times[1].tv_sec -= 61; /* too old */
+    assert_int_equal(futimens(fd, times), 0);
+    clock_read(&source, &reading);
+    assert_false(reading.synchronised);
+    times[1].tv_sec += 61 + 600; /* touched in the future: the clock went back since */
+    assert_int_equal(futimens(fd, times), 0);
+    clock_read(&source, &reading);
+    assert_false(reading.synchronised);
+    close(fd);
+    unlink(path);
+    clock_read(&source, &reading);
+    assert_false(reading.synchronised);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_holdover_runs_out),
-        cmocka_unit_test(test_floor_is_never_undercut),
         cmocka_unit_test(test_boot_id),
         cmocka_unit_test(test_readings),
+        cmocka_unit_test(test_turned_by_a_file),
+        cmocka_unit_test(test_a_file_as_source),
     };
 
     return cmocka_run_group_tests_name("clock", tests, NULL, NULL);

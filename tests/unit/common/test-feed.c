@@ -104,6 +104,22 @@ static void test_promise_4_any_delivery_reaches_the_end_without_a_hole(void **st
     }
 }
 
+static void test_an_end_behind_our_cursor_is_asked_about_once(void **state)
+{
+    struct feed feed = reader(10);
+    struct feed_page announced = page(8, 8, -1), late = page(6, 8, -1);
+    int64_t after = -1;
+
+    late.empty = false;
+    assert_int_equal(feed_judge(&feed, &late), FEED_SKIP); /* an old push is nothing new */
+    assert_false(feed_wants_fetch(&feed, 0, 1000, false, &after));
+    assert_int_equal(feed_judge(&feed, &announced), FEED_SKIP);
+    assert_true(feed_wants_fetch(&feed, 0, 1000, false, &after));
+    assert_int_equal(after, 10);
+    feed_fetch_sent(&feed, after, 0);
+    assert_false(feed_wants_fetch(&feed, 1, 1000, false, &after));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_a_gap_is_remembered_and_fetched),
         cmocka_unit_test(test_a_running_fetch_is_renewed_at_its_half),
         cmocka_unit_test(test_promise_4_any_delivery_reaches_the_end_without_a_hole),
+        cmocka_unit_test(test_an_end_behind_our_cursor_is_asked_about_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

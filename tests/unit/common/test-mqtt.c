@@ -135,6 +135,7 @@ static void test_black_hole(void **state)
     client_open(c, (struct mqtt_options){.port = port, .connect_timeout_ms = 300});
     client_run_until(c, c->n_waiting == 1);
     client_assert_detail(c, "no answer from 127.0.0.1:");
+    assert_int_equal(c->trouble, MQTT_NO_ANSWER);
     /* Leaving in the middle of an attempt does not wait for it. */
     mqtt_reconnect(c->mqtt);
     client_run_for(c, 20);
@@ -174,6 +175,7 @@ static void test_dead_name_server(void **state)
     client_open(c, (struct mqtt_options){.host = "dead.example", .port = 1883});
     client_run_until(c, c->n_waiting == 1);
     client_assert_detail(c, "cannot find dead.example: Temporary failure in name resolution");
+    assert_int_equal(c->trouble, MQTT_NAME);
 }
 
 static void test_leaving_while_the_resolver_hangs(void **state)

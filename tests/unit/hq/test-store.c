@@ -134,8 +134,9 @@ static void test_log(void **state)
     event_chain_start(LOG, start);
     assert_memory_equal(log.hash, start, sizeof(start));
     assert_int_equal(store_event_hash(*state, log.id, 1, hash), 0);
-    assert_int_equal(store_add_event(*state, log.id, 1, event), 0);
-    assert_int_equal(store_add_event(*state, log.id, 1, event), -EEXIST); /* never twice */
+    assert_int_equal(store_add_event(*state, log.id, 1, event, &(int64_t){0}), 0);
+    assert_int_equal(store_add_event(*state, log.id, 1, event, &(int64_t){0}),
+                     -EEXIST); /* never twice */
     assert_int_equal(store_event_hash(*state, log.id, 1, hash), 1);
     assert_string_equal(hash, "00ff");
     log.through = 1;
