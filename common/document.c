@@ -135,11 +135,8 @@ int document_read(const json_t *document, const char *kind, char **ret_name, int
         const char *kind;
         int (*read)(const json_t *document, char **ret_name, char **ret_reason);
     } kinds[] = {
-        {"staff", read_staff},
-        {"key", read_key},
-        {"policy", read_policy},
-        {"recall", read_recall},
-        {"clock", read_clock},
+        {"staff", read_staff},   {"key", read_key},     {"policy", read_policy},
+        {"recall", read_recall}, {"clock", read_clock},
     };
     int r = member_integer(document, "", "rev", true, 1, INT64_MAX, ret_rev, ret_reason);
 

@@ -284,14 +284,29 @@ int wire_applied_read(const char *json, size_t n, struct wire_applied *ret, char
     r = read_integer(object, "through", 0, &message.through, ret_reason);
     if (r < 0)
         return r;
+    if (json_object_get(object, "log")) {
+        r = read_id(object, "log", WIRE_FEED_ID_LENGTH, message.log, ret_reason);
+        if (r >= 0)
+            r = read_integer(object, "last_event", 0, &message.last_event, ret_reason);
+        if (r < 0)
+            return r;
+    }
     *ret = message;
     return 0;
 }
 
 char *wire_applied_write(const struct wire_applied *message)
 {
-    return dump(
-        json_pack("{s:s,s:I}", "feed", message->feed, "through", (json_int_t)message->through));
+    json_t *object =
+        json_pack("{s:s,s:I}", "feed", message->feed, "through", (json_int_t)message->through);
+
+    if (object && *message->log &&
+        (json_object_set_new(object, "log", json_string(message->log)) < 0 ||
+         json_object_set_new(object, "last_event", json_integer(message->last_event)) < 0)) {
+        json_decref(object);
+        object = NULL;
+    }
+    return dump(object);
 }
 
 int wire_events_read(const char *json, size_t n, struct wire_events *ret, char **ret_reason)

@@ -62,6 +62,9 @@ struct wire_fetch {
 struct wire_applied {
     char feed[WIRE_FEED_ID_LENGTH + 1];
     int64_t through;
+    /* How far the bank's log was by then; "" and 0 = not said. */
+    char log[WIRE_FEED_ID_LENGTH + 1];
+    int64_t last_event;
 };
 /* up/events */
 struct wire_events {

@@ -277,11 +277,17 @@ int feed_down_commit(struct manager *manager)
 
 void feed_down_tell_applied(struct manager *manager)
 {
-    struct wire_applied message = {.through = manager->feed.cursor};
+    struct wire_applied message = {
+        .through = manager->feed.cursor,
+        .last_event = store_last_event(manager->store),
+    };
     _cleanup_free_ char *text = NULL;
     char topic[WIRE_TOPIC_MAX];
 
+    if (store_in_batch(manager->store))
+        return; /* what is not committed is not applied; its end tells */
     memcpy(message.feed, manager->feed.id, sizeof(message.feed));
+    snprintf(message.log, sizeof(message.log), "%s", store_log(manager->store));
     text = wire_applied_write(&message);
     wire_topic(WIRE_UP_APPLIED, manager->config.name, topic);
     if (text && mqtt_publish(manager->mqtt, topic, text, strlen(text), false) == 0)

@@ -45,10 +45,14 @@ static json_t *status(struct manager *manager)
 
 static void send_status(struct manager *manager)
 {
-    json_t *message = status(manager);
-    _cleanup_free_ char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
+    json_t *message;
+    _cleanup_free_ char *text = NULL;
     char topic[WIRE_TOPIC_MAX];
 
+    if (store_in_batch(manager->store))
+        return; /* its cursor is not committed; the next tick says it */
+    message = status(manager);
+    text = message ? json_dumps(message, JSON_COMPACT) : NULL;
     json_decref(message);
     wire_topic(WIRE_UP_STATUS, manager->config.name, topic);
     if (text && mqtt_publish(manager->mqtt, topic, text, strlen(text), true) == 0)

@@ -314,18 +314,39 @@ int book_change(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES],
 
 /* --- pending ---------------------------------------------------------------------------------- */
 
-int book_has_applied(struct store *store, const char *bank, int64_t seq)
+/* Has the bank applied the present feed up to `seq`? *ret_bank says how far its log was by then. */
+static int applied_seq(struct store *store, const char *bank, int64_t seq,
+                       struct store_bank *ret_bank)
 {
-    struct store_bank known = {0};
     char feed[UUID_LENGTH + 1];
     int r = store_feed(store, feed);
 
     if (r < 0)
         return r;
-    r = store_bank(store, bank, &known);
+    r = store_bank(store, bank, ret_bank);
+    store_bank_done(ret_bank);
+    return r <= 0 ? r : strcmp(ret_bank->feed, feed) == 0 && ret_bank->applied >= seq;
+}
 
-    store_bank_done(&known);
-    return r <= 0 ? r : strcmp(known.feed, feed) == 0 && known.applied >= seq;
+int book_has_applied(struct store *store, const char *bank, int64_t seq)
+{
+    struct store_bank known = {0};
+    struct store_log log;
+    int r = applied_seq(store, bank, seq, &known);
+
+    if (r <= 0 || !*known.log)
+        return r;
+    /* What it did before may still be on its way to us. */
+    r = store_log(store, bank, known.log, &log);
+    return r <= 0 ? r : log.through >= known.last_event;
+}
+
+int book_had_applied(struct store *store, const char *bank, const char *log, int64_t n, int64_t seq)
+{
+    struct store_bank known = {0};
+    int r = applied_seq(store, bank, seq, &known);
+
+    return r <= 0 ? r : strcmp(known.log, log) == 0 && n > known.last_event;
 }
 
 static bool is_listed(const json_t *banks, const char *bank)

@@ -31,11 +31,16 @@ int book_change(struct store *store, const uint8_t number_key[NUMBER_KEY_BYTES],
                 const struct book_change_request *request, char **ret_problem);
 
 /* The banks that a pending change waits for: those with a parcel of the order that have not applied
- * `seq`. Returns a new array of names, empty when it can be settled. */
+ * `seq`, or whose events from before are not here yet. Returns a new array of names, empty when it
+ * can be settled. */
 int book_change_waits_for(struct store *store, const char *branch, const char *order, int64_t seq,
                           json_t **ret_banks);
-/* Has a bank applied its branch's feed, the present one, up to `seq`? 1 = yes, 0 = no. */
+/* Has a bank applied its branch's feed, the present one, up to `seq`, and is everything here that
+ * it did before? 1 = yes, 0 = no. */
 int book_has_applied(struct store *store, const char *bank, int64_t seq);
+/* Had it, when event `n` of that log happened there? 0 also when that cannot be known. */
+int book_had_applied(struct store *store, const char *bank, const char *log, int64_t n,
+                     int64_t seq);
 /* Is a change of the order pending that gives it a new code? 1 = yes, *ret_banks as above. */
 int book_code_pending(struct store *store, const char *order, json_t **ret_banks);
 /* Settles the changes of a branch for which nobody is waited for any more. */

@@ -116,7 +116,7 @@ static int overtake(struct store *store, const char *branch, const char *order,
     for (size_t i = 0; i < n && r >= 0; i++) {
         if (strcmp(list[i].order, order) != 0 || strcmp(list[i].kind, "release") == 0)
             continue;
-        r = book_has_applied(store, report->bank, list[i].seq);
+        r = book_had_applied(store, report->bank, report->log, report->n, list[i].seq);
         if (r != 0)
             continue;
         found = 1;

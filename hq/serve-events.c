@@ -206,12 +206,29 @@ int serve_events(struct serve *serve, struct serve_bank *bank, const char *json,
     return r;
 }
 
+static int check_clock(const json_t *status, char **ret_reason)
+{
+    const json_t *clock;
+    int r = member_object(status, "", "clock", &clock, ret_reason);
+
+    if (r >= 0 && !clock)
+        r = member_complain(ret_reason, "clock must be an object");
+    if (r >= 0)
+        r = member_integer(clock, "clock.", "now", true, 0, INT64_MAX, NULL, ret_reason);
+    if (r >= 0)
+        r = member_boolean(clock, "clock.", "trusted", true, NULL, ret_reason);
+    if (r >= 0)
+        r = member_string(clock, "clock.", "state", false, 0, NULL, ret_reason);
+    if (r >= 0)
+        r = member_integer(clock, "clock.", "floor", false, 0, INT64_MAX, NULL, ret_reason);
+    return r;
+}
+
 /* The last will says no more than that the bank is gone. */
 static int check_status(const json_t *status, char **ret_reason)
 {
     static const char *const numbers[] = {"cursor", "outbox",     "last_event",
                                           "doors",  "free_doors", "faults"};
-    const json_t *clock;
     bool online = false;
     int r = member_boolean(status, "", "online", true, &online, ret_reason);
 
@@ -227,13 +244,11 @@ static int check_status(const json_t *status, char **ret_reason)
     for (size_t i = 0; i < ELEMENTSOF(numbers) && r >= 0; i++)
         r = member_integer(status, "", numbers[i], true, 0, INT64_MAX, NULL, ret_reason);
     if (r >= 0)
-        r = member_object(status, "", "clock", &clock, ret_reason);
-    if (r >= 0 && !clock)
-        r = member_complain(ret_reason, "clock must be an object");
+        r = member_integer(status, "", "every_ms", false, 1, INT64_MAX, NULL, ret_reason);
     if (r >= 0)
-        r = member_integer(clock, "clock.", "now", true, 0, INT64_MAX, NULL, ret_reason);
+        r = member_integer(status, "", "orphans", false, 0, INT64_MAX, NULL, ret_reason);
     if (r >= 0)
-        r = member_boolean(clock, "clock.", "trusted", true, NULL, ret_reason);
+        r = check_clock(status, ret_reason);
     return r;
 }
 

@@ -218,8 +218,7 @@ int serve_applied(struct serve *serve, struct serve_bank *bank, const char *json
         return r;
     serve->batch_rows++;
     serve->unsettled[bank->branch] = true;
-    return store_bank_applied(serve->store, bank->name, applied.feed, applied.through,
-                              clock_now_ms());
+    return store_bank_applied(serve->store, bank->name, &applied, clock_now_ms());
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */

@@ -22,9 +22,11 @@ int store_bank_status(struct store *store, const char *bank, const json_t *statu
     body = json_dumps(status, JSON_COMPACT);
     if (!body)
         return -ENOMEM;
-    r = db_bind(store->sql[S_BANK_STATUS], "sssisi", bank, text_member(status, "boot"),
+    r = db_bind(store->sql[S_BANK_STATUS], "sssisisi", bank, text_member(status, "boot"),
                 text_member(status, "feed"),
-                (int64_t)json_integer_value(json_object_get(status, "cursor")), body, now_ms);
+                (int64_t)json_integer_value(json_object_get(status, "cursor")), body, now_ms,
+                text_member(status, "log"),
+                (int64_t)json_integer_value(json_object_get(status, "last_event")));
     return r < 0 ? r : db_run(store->sql[S_BANK_STATUS]);
 }
 
@@ -33,10 +35,11 @@ int store_all_banks_offline(struct store *store)
     return db_run(store->sql[S_BANKS_OFFLINE]);
 }
 
-int store_bank_applied(struct store *store, const char *bank, const char *feed, int64_t through,
+int store_bank_applied(struct store *store, const char *bank, const struct wire_applied *applied,
                        int64_t now_ms)
 {
-    int r = db_bind(store->sql[S_BANK_APPLIED], "ssii", bank, feed, through, now_ms);
+    int r = db_bind(store->sql[S_BANK_APPLIED], "ssiisi", bank, applied->feed, applied->through,
+                    now_ms, *applied->log ? applied->log : NULL, applied->last_event);
 
     return r < 0 ? r : db_run(store->sql[S_BANK_APPLIED]);
 }
@@ -58,6 +61,8 @@ int store_bank(struct store *store, const char *bank, struct store_bank *ret_ban
     if (db_text(s, 4))
         ret_bank->status = json_loads(db_text(s, 4), 0, NULL);
     ret_bank->seen_at = sqlite3_column_int64(s, 5);
+    snprintf(ret_bank->log, sizeof(ret_bank->log), "%s", db_text(s, 6) ?: "");
+    ret_bank->last_event = sqlite3_column_int64(s, 7);
     return 1;
 }
 

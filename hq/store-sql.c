@@ -43,6 +43,8 @@ static const char schema_2[] =
     "ALTER TABLE log ADD COLUMN boot_first INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE log ADD COLUMN anchor_at INTEGER;"
     "ALTER TABLE log ADD COLUMN anchor_mono INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE bank ADD COLUMN applied_log TEXT;"
+    "ALTER TABLE bank ADD COLUMN applied_event INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE gap (id INTEGER PRIMARY KEY, log_id INTEGER NOT NULL REFERENCES log,"
     "  first INTEGER NOT NULL, last INTEGER NOT NULL, UNIQUE (log_id, last)) STRICT;"
     "ALTER TABLE shop_order ADD COLUMN called_back TEXT;"
@@ -87,17 +89,22 @@ const char *const store_sql[S_COUNT] = {
     [S_ORDERS_LIST] = "SELECT o.id, d.body FROM shop_order AS o JOIN document AS d"
                       " ON d.branch = o.branch AND d.kind = 'order' AND d.name = o.name"
                       " WHERE o.id > ? ORDER BY o.id",
-    [S_BANK_STATUS] = "INSERT INTO bank (name, online, boot, feed, applied, status, seen_at)"
-                      " VALUES (?, 1, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET online = 1,"
+    [S_BANK_STATUS] = "INSERT INTO bank (name, online, boot, feed, applied, status, seen_at,"
+                      " applied_log, applied_event) VALUES (?, 1, ?, ?, ?, ?, ?, ?, ?)"
+                      " ON CONFLICT (name) DO UPDATE SET online = 1,"
                       " boot = coalesce(excluded.boot, boot), feed = excluded.feed,"
                       " applied = excluded.applied, status = excluded.status,"
-                      " seen_at = excluded.seen_at",
+                      " seen_at = excluded.seen_at, applied_log = excluded.applied_log,"
+                      " applied_event = excluded.applied_event",
     [S_BANK_OFFLINE] = "UPDATE bank SET online = 0 WHERE name = ?",
     [S_BANKS_OFFLINE] = "UPDATE bank SET online = 0",
-    [S_BANK_APPLIED] = "INSERT INTO bank (name, feed, applied, seen_at) VALUES (?, ?, ?, ?)"
-                       " ON CONFLICT (name) DO UPDATE SET feed = excluded.feed,"
-                       " applied = excluded.applied, seen_at = excluded.seen_at",
-    [S_BANK_GET] = "SELECT online, boot, feed, applied, status, seen_at FROM bank WHERE name = ?",
+    [S_BANK_APPLIED] =
+        "INSERT INTO bank (name, feed, applied, seen_at, applied_log, applied_event)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET feed = excluded.feed,"
+        " applied = excluded.applied, seen_at = excluded.seen_at,"
+        " applied_log = excluded.applied_log, applied_event = excluded.applied_event",
+    [S_BANK_GET] = "SELECT online, boot, feed, applied, status, seen_at, applied_log, applied_event"
+                   " FROM bank WHERE name = ?",
     [S_LOG_GET] = "SELECT id, through, hash, forked FROM log WHERE bank = ? AND name = ?",
     [S_LOG_ADD] = "INSERT INTO log (bank, name, through, hash) VALUES (?, ?, 0, ?) RETURNING id",
     [S_LOG_MOVE] = "UPDATE log SET through = ?, hash = ? WHERE id = ?",

@@ -7,6 +7,7 @@
 #include "common/event.h"
 #include "common/number.h"
 #include "common/uuid.h"
+#include "common/wire.h"
 #include "hq/store-sql.h"
 
 #include <jansson.h>
@@ -94,16 +95,18 @@ int store_orders(struct store *store, int64_t after, store_order_fn each, void *
 int store_bank_status(struct store *store, const char *bank, const json_t *status, int64_t now_ms);
 /* Nothing is known of any connection. */
 int store_all_banks_offline(struct store *store);
-int store_bank_applied(struct store *store, const char *bank, const char *feed, int64_t through,
+int store_bank_applied(struct store *store, const char *bank, const struct wire_applied *applied,
                        int64_t now_ms);
 
 struct store_bank {
     bool online;
     char boot[33];              /* "" = never heard */
     char feed[UUID_LENGTH + 1]; /* that it follows */
-    int64_t applied;            /* its cursor there */
-    json_t *status;             /* last heartbeat, may be NULL; owned */
-    int64_t seen_at;            /* 0 = never */
+    int64_t applied;            /* its cursor there, … */
+    char log[UUID_LENGTH + 1];  /* … and how far its log was by then; "" = not said */
+    int64_t last_event;
+    json_t *status;  /* last heartbeat, may be NULL; owned */
+    int64_t seen_at; /* 0 = never */
 };
 /* 1 = found, 0 = never heard of; store_bank_done() in both cases. */
 int store_bank(struct store *store, const char *bank, struct store_bank *ret_bank);

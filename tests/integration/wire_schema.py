@@ -84,7 +84,7 @@ MESSAGES = {"down/orders": "orders", "down/ack": "ack", "down/command": "command
 
 
 def documents():
-    return examples("order") + examples("staff, key, policy, recall")
+    return examples("order") + examples("staff, key, policy, recall, clock")
 
 
 def all_examples():

@@ -424,6 +424,8 @@ static void test_applied(void **state)
         {"{\"feed\":\"" ID "\"}", "through"},
         {"{\"feed\":\"" ID "\",\"through\":-1}", "through"},
         {"{\"feed\":\"" ID "\",\"through\":\"1\"}", "through"},
+        {"{\"feed\":\"" ID "\",\"through\":1,\"log\":\"x\",\"last_event\":1}", "log"},
+        {"{\"feed\":\"" ID "\",\"through\":1,\"log\":\"" ID "\"}", "last_event"},
     };
 
     assert_string_equal(text, "{\"feed\":\"" ID "\",\"through\":1042}");
@@ -431,6 +433,13 @@ static void test_applied(void **state)
     assert_string_equal(got.feed, ID);
     assert_int_equal(got.through, 1042);
     refuse(read_applied, bad, ELEMENTSOF(bad));
+    snprintf(message.log, sizeof(message.log), "%s", ID);
+    message.last_event = 17;
+    free(text);
+    text = wire_applied_write(&message);
+    assert_int_equal(wire_applied_read(text, strlen(text), &got, &reason), 0);
+    assert_string_equal(got.log, ID);
+    assert_int_equal(got.last_event, 17);
 }
 
 static void test_events(void **state)

@@ -8,6 +8,7 @@
 #include "hq/book-change.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define NOW INT64_C(1790000000000)
@@ -19,12 +20,12 @@ static char feed[UUID_LENGTH + 1];
 /* An order A with the parcels, the first in a door of bank-1. */
 static int open_store(void **state)
 {
-    json_auto_t *document = json_pack(
-        "{s:s,s:s,s:i,s:i,s:s,s:s,s:{s:i,s:[s],s:n},s:s,s:[{s:s,s:n,s:n},{s:s,s:n,s:n}]}", "order",
-        "A", "handle", "8f3c0a9d51e27b64", "rev", 0, "seq", 0, "branch", "here", "status",
-        "confirmed", "code", "epoch", 0, "kinds", "P1", "secret", "number_digest",
-        "00000000000000000000000000000000", "parcels", "parcel", "A-0", "placed", "collected",
-        "parcel", "A-1", "placed", "collected");
+    json_auto_t *document =
+        json_pack("{s:s,s:s,s:i,s:i,s:s,s:s,s:{s:i,s:[s],s:n},s:s,s:[{s:s,s:n,s:n},{s:s,s:n,s:n}]}",
+                  "order", "A", "handle", "8f3c0a9d51e27b64", "rev", 0, "seq", 0, "branch", "here",
+                  "status", "confirmed", "code", "epoch", 0, "kinds", "P1", "secret",
+                  "number_digest", "00000000000000000000000000000000", "parcels", "parcel", "A-0",
+                  "placed", "collected", "parcel", "A-1", "placed", "collected");
     struct store_order order = {.branch = "here", .handle = "8f3c0a9d51e27b64", .number = "1"};
     json_auto_t *event = json_pack("{s:i,s:I,s:s,s:s,s:s,s:i}", "n", 1, "at", (json_int_t)NOW,
                                    "type", "stocked", "order", "A", "parcel", "A-0", "door", 7);
@@ -82,7 +83,10 @@ static void expect(struct store *store, const char *outcomes)
 
 static void applied(struct store *store, const char *bank, const char *of_feed, int64_t through)
 {
-    assert_int_equal(store_bank_applied(store, bank, of_feed, through, NOW), 0);
+    struct wire_applied applied = {.through = through};
+
+    snprintf(applied.feed, sizeof(applied.feed), "%s", of_feed);
+    assert_int_equal(store_bank_applied(store, bank, &applied, NOW), 0);
     assert_int_equal(book_settle(store, "here", NOW), 0);
 }
 
@@ -105,6 +109,26 @@ static void test_the_holding_bank_is_waited_for(void **state)
     expect(*state, "cancel=done ");
     assert_int_equal(change(*state, CHANGE_CANCEL, NULL), 0);
     assert_int_equal(change(*state, CHANGE_HANDOVER, NULL), -EBADMSG);
+}
+
+static void test_what_happened_before_must_be_here(void **state)
+{
+    struct wire_applied applied = {.through = 100, .log = LOG, .last_event = 7};
+    json_auto_t *event =
+        json_pack("{s:i,s:I,s:s,s:s,s:s,s:i}", "n", 6, "at", (json_int_t)NOW, "type",
+                  "parcel_collected", "order", "A", "parcel", "A-0", "door", 7);
+    struct store_log log;
+
+    memcpy(applied.feed, feed, sizeof(applied.feed));
+    change(*state, CHANGE_HANDOVER, NULL);
+    assert_int_equal(store_add_log(*state, "bank-1", LOG, &log), 0);
+    log.through = 5;
+    assert_int_equal(store_move_log(*state, &log), 0);
+    assert_int_equal(store_bank_applied(*state, "bank-1", &applied, NOW), 0);
+    assert_int_equal(book_settle(*state, "here", NOW), 0);
+    expect(*state, "handover=pending "); /* events 6 and 7 are on their way */
+    assert_int_equal(book_evidence(*state, "here", "bank-1", LOG, event), 1);
+    expect(*state, "handover=overtaken ");
 }
 
 static void test_staff_take_the_parcel_out(void **state)
@@ -137,9 +161,9 @@ static void test_a_hold_does_not_bring_a_pending_code_forward(void **state)
 static void test_a_move_is_waited_for_at_the_branch_that_was_left(void **state)
 {
     json_auto_t *there = NULL, *here = NULL;
-    json_auto_t *event = json_pack("{s:i,s:I,s:s,s:s,s:s,s:i}", "n", 2, "at", (json_int_t)NOW,
-                                   "type", "parcel_collected", "order", "A", "parcel", "A-0",
-                                   "door", 7);
+    json_auto_t *event =
+        json_pack("{s:i,s:I,s:s,s:s,s:s,s:i}", "n", 2, "at", (json_int_t)NOW, "type",
+                  "parcel_collected", "order", "A", "parcel", "A-0", "door", 7);
 
     assert_int_equal(change(*state, CHANGE_MOVE, "here"), -EBADMSG);
     assert_int_equal(change(*state, CHANGE_MOVE, "there"), 1);
@@ -176,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         store_test(test_the_holding_bank_is_waited_for),
+        store_test(test_what_happened_before_must_be_here),
         store_test(test_staff_take_the_parcel_out),
         store_test(test_a_hold_does_not_bring_a_pending_code_forward),
         store_test(test_a_move_is_waited_for_at_the_branch_that_was_left),

@@ -106,12 +106,13 @@ static void test_bank(void **state)
     json_auto_t *online =
         json_pack("{s:b,s:s,s:s,s:i}", "online", 1, "boot", "abc", "feed", LOG, "cursor", 9);
     json_auto_t *offline = json_pack("{s:b}", "online", 0);
+    const struct wire_applied applied = {.feed = LOG, .through = 11};
     struct store_bank bank;
 
     assert_int_equal(store_bank(*state, "b", &bank), 0);
     assert_int_equal(store_bank_status(*state, "b", online, 1000), 0);
     assert_int_equal(store_bank_status(*state, "b", offline, 2000), 0);
-    assert_int_equal(store_bank_applied(*state, "b", LOG, 11, 3000), 0);
+    assert_int_equal(store_bank_applied(*state, "b", &applied, 3000), 0);
     assert_int_equal(store_bank(*state, "b", &bank), 1);
     assert_false(bank.online);
     assert_string_equal(bank.boot, "abc"); /* what is known of it stays */
