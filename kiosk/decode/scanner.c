@@ -13,6 +13,7 @@ struct scanner {
     unsigned reads;
     uint64_t frames;
     struct gray half;
+    struct sight sight;
 };
 
 /* Its result cache stays off: it is not needed (kiosk/scan-filter.h), and with it a structured
@@ -69,6 +70,11 @@ struct scanner *scanner_free(struct scanner *scanner)
     gray_done(&scanner->half);
     free(scanner);
     return NULL;
+}
+
+const struct sight *scanner_sight(const struct scanner *scanner)
+{
+    return &scanner->sight;
 }
 
 static int add(struct scanner_text *texts, int n, const char *data, size_t n_bytes)

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "kiosk/decode/pixels.h"
+#include "kiosk/finder/sight.h"
 #include "kiosk/frame-box.h"
 
 #define SCANNER_TEXT_MAX  1024 /* bytes; our longest code has 122 */
@@ -23,3 +24,5 @@ DEFINE_CLEANUP(struct scanner *, scanner_free);
  * `ret_texts` were filled, or -errno. */
 int scanner_read(struct scanner *scanner, struct gray *gray, enum frame_wish wish,
                  struct scanner_text ret_texts[static SCANNER_TEXTS_MAX]);
+/* What the last scanner_read() saw: for hints to the person who holds the code. */
+const struct sight *scanner_sight(const struct scanner *scanner);
