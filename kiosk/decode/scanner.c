@@ -1,19 +1,23 @@
 #include "kiosk/decode/scanner.h"
 
+#include "kiosk/finder/finder.h"
+
 #include <errno.h>
 #include <string.h>
 #include <zbar.h>
 
 /* zbar 0.23 grows by about 190 bytes a decoded code: a scanner is replaced after so many. */
 #define READS_PER_SCANNER 1000
+#define LIVE_SIZE_MAX     GRID_SIZE(10) /* modules; ours have 37 */
+#define SEARCH_BUDGET     250000000L    /* instructions, about */
 
 struct scanner {
     zbar_image_scanner_t *zbar;
     enum frame_wish wish; /* what `zbar` is set up for */
     unsigned reads;
-    uint64_t frames;
-    struct gray half;
-    struct sight sight;
+    struct finder *finder;
+    struct scanner_text *texts; /* of the picture at hand */
+    int n_texts;
 };
 
 /* Its result cache stays off: it is not needed (kiosk/scan-filter.h), and with it a structured
@@ -53,8 +57,10 @@ int scanner_new(struct scanner **ret_scanner)
     struct scanner *scanner = calloc(1, sizeof(*scanner));
     int r = scanner ? set_up(scanner, FRAME_WISH_CODES) : -ENOMEM;
 
+    if (r == 0)
+        r = finder_new(&scanner->finder);
     if (r < 0) {
-        free(scanner);
+        scanner_free(scanner);
         return r;
     }
     *ret_scanner = scanner;
@@ -67,70 +73,87 @@ struct scanner *scanner_free(struct scanner *scanner)
         return NULL;
     if (scanner->zbar)
         zbar_image_scanner_destroy(scanner->zbar);
-    gray_done(&scanner->half);
+    finder_free(scanner->finder);
     free(scanner);
     return NULL;
 }
 
 const struct sight *scanner_sight(const struct scanner *scanner)
 {
-    return &scanner->sight;
+    return finder_sight(scanner->finder);
 }
 
-static int add(struct scanner_text *texts, int n, const char *data, size_t n_bytes)
+struct finder *scanner_finder(struct scanner *scanner)
 {
-    if (n == SCANNER_TEXTS_MAX || n_bytes == 0 || n_bytes > SCANNER_TEXT_MAX ||
+    return scanner->finder;
+}
+
+static void add(struct scanner *scanner, const char *data, size_t n_bytes)
+{
+    struct scanner_text *text = &scanner->texts[scanner->n_texts];
+
+    if (scanner->n_texts == SCANNER_TEXTS_MAX || n_bytes == 0 || n_bytes > SCANNER_TEXT_MAX ||
         memchr(data, '\0', n_bytes))
-        return n;
-    for (int i = 0; i < n; i++)
-        if (texts[i].n_bytes == n_bytes && memcmp(texts[i].text, data, n_bytes) == 0)
-            return n;
-    memcpy(texts[n].text, data, n_bytes);
-    texts[n].text[n_bytes] = '\0';
-    texts[n].n_bytes = n_bytes;
-    return n + 1;
+        return;
+    for (int i = 0; i < scanner->n_texts; i++)
+        if (scanner->texts[i].n_bytes == n_bytes &&
+            memcmp(scanner->texts[i].text, data, n_bytes) == 0)
+            return;
+    memcpy(text->text, data, n_bytes);
+    text->text[n_bytes] = '\0';
+    text->n_bytes = n_bytes;
+    scanner->n_texts++;
 }
 
-/* One look at one picture; adds to the `n` texts and returns the new number. */
-static int look(struct scanner *scanner, const struct gray *gray, struct scanner_text *texts, int n)
+/* One look of zbar at one picture; a finder_read_fn. */
+static int look(void *userdata, const struct plane *picture)
 {
+    struct scanner *scanner = userdata;
     zbar_image_t *image = zbar_image_create();
+    int n = 0;
 
     if (!image)
         return -ENOMEM;
     zbar_image_set_format(image, zbar_fourcc('Y', '8', '0', '0'));
-    zbar_image_set_size(image, gray->width, gray->height);
-    zbar_image_set_data(image, gray->pixels, (unsigned long)gray->width * gray->height, NULL);
+    zbar_image_set_size(image, (unsigned)picture->width, (unsigned)picture->height);
+    zbar_image_set_data(image, picture->pixels,
+                        (unsigned long)picture->width * (unsigned long)picture->height, NULL);
     if (zbar_scan_image(scanner->zbar, image) > 0) {
         for (const zbar_symbol_t *symbol = zbar_image_first_symbol(image); symbol;
              symbol = zbar_symbol_next(symbol)) {
-            n = add(texts, n, zbar_symbol_get_data(symbol), zbar_symbol_get_data_length(symbol));
+            add(scanner, zbar_symbol_get_data(symbol), zbar_symbol_get_data_length(symbol));
             scanner->reads++;
+            n++;
         }
     }
     zbar_image_destroy(image);
     return n;
 }
 
-/* At half size first: a phone is held so close that its code is large, that costs a quarter, and
- * the mean of four takes away the pixel grid of its screen, which zbar trips over. Then the whole
- * picture; every other one also inverted (dark mode), because that costs as much again. */
+int scanner_search(struct scanner *scanner, const struct gray *gray, unsigned steps, int size_max,
+                   struct scanner_text ret_texts[static SCANNER_TEXTS_MAX])
+{
+    const struct plane plane = {gray->pixels, (int)gray->width, (int)gray->height};
+    int r = set_up(scanner, FRAME_WISH_CODES);
+
+    if (r < 0)
+        return r;
+    scanner->texts = ret_texts;
+    scanner->n_texts = 0;
+    r = finder_search(scanner->finder, &plane, steps, size_max, SEARCH_BUDGET, look, scanner);
+    return r < 0 ? r : scanner->n_texts;
+}
+
 int scanner_read(struct scanner *scanner, struct gray *gray, enum frame_wish wish,
                  struct scanner_text ret_texts[static SCANNER_TEXTS_MAX])
 {
-    int n = 0, r = set_up(scanner, wish);
+    const struct plane plane = {gray->pixels, (int)gray->width, (int)gray->height};
+    int r = set_up(scanner, wish);
 
-    if (r == 0 && gray->width > 1 && gray->height > 1) {
-        r = pixels_halve(gray, &scanner->half);
-        if (r == 0)
-            n = look(scanner, &scanner->half, ret_texts, 0);
-    }
     if (r < 0)
         return r;
-    if (n == 0)
-        n = look(scanner, gray, ret_texts, 0);
-    if (n != 0 || scanner->frames++ % 2 != 0)
-        return n;
-    pixels_invert(gray);
-    return look(scanner, gray, ret_texts, 0);
+    scanner->texts = ret_texts;
+    scanner->n_texts = 0;
+    r = finder_watch(scanner->finder, &plane, LIVE_SIZE_MAX, look, scanner);
+    return r < 0 ? r : scanner->n_texts;
 }
