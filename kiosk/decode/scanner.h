@@ -6,7 +6,8 @@
 #include "kiosk/finder/sight.h"
 #include "kiosk/frame-box.h"
 
-#define SCANNER_TEXT_MAX  1024 /* bytes; our longest code has 122 */
+#define SCANNER_TEXT_MAX                                                                           \
+    4096 /* bytes; our longest code has 122, the longest there is 7089 digits */
 #define SCANNER_TEXTS_MAX 8
 
 struct scanner_text {

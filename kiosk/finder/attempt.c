@@ -5,11 +5,12 @@
 #include "kiosk/finder/variant.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#define ZBAR_MODULE     3  /* pixels: what zbar reads of a drawn code without a miss */
+#define ZBAR_MODULE     3 /* pixels: what zbar reads of a drawn code without a miss */
 #define RECTIFY_MODULE  4
-#define CONTRAST_MIN    5  /* gray levels */
+#define CONTRAST_MIN    5 /* gray levels */
 #define SCORE_MIN_ROUGH 0.15F
 #define SCORE_MIN       0.35F
 
@@ -45,7 +46,7 @@ static int give(struct attempt *a, const struct plane *picture)
     a->spent += read_cost(picture->width);
     a->n_reads++;
     if (a->show)
-        a->show(a->userdata, "canonical", picture, NULL, 0);
+        a->show(a->show_userdata, "canonical", picture, NULL, 0);
     return a->read(a->userdata, picture);
 }
 
@@ -64,11 +65,28 @@ static int read_variant(struct attempt *a, const struct grid *grid, enum variant
     if (format_timing_wrong(a->dark, size) > 35)
         return 0;
     a->n_grids++;
+    if (a->show)
+        fprintf(stderr, "size %d variant %d format %d/%d mirrored %d timing wrong %d score %.2f\n",
+                size, variant, format.distance, format.nearest, format.mirrored,
+                format_timing_wrong(a->dark, size), fit_score(&a->fit, grid));
     format_draw(a->dark, size, &format);
     if (seen_before(a, size))
         return 0;
     canonical_draw(a->dark, size, ZBAR_MODULE, a->pixels, &picture);
     return give(a, &picture);
+}
+
+static void show_grid(struct attempt *a, const struct plane *plane, const struct grid *grid)
+{
+    struct point marks[2048];
+    int n = 0;
+
+    if (!a->show)
+        return;
+    for (int v = 0; v < grid->size; v++)
+        for (int u = v % 2; u < grid->size && n < 2048; u += 2)
+            marks[n++] = grid_point(grid, (float)u + 0.5F, (float)v + 0.5F);
+    a->show(a->show_userdata, "grid", plane, marks, n);
 }
 
 static int read_grid(struct attempt *a, const struct plane *plane, const struct grid *grid,
@@ -79,6 +97,7 @@ static int read_grid(struct attempt *a, const struct plane *plane, const struct 
     if ((a->steps & FINDER_VARIANT) == 0 && to > VARIANT_SHARP)
         to = VARIANT_SHARP;
     sample_grid(plane, grid, a->values);
+    show_grid(a, plane, grid);
     light_measure(&a->fit.light, plane, grid);
     a->spent += 30L * grid->size * grid->size;
     for (enum variant i = from; i < to && n == 0 && a->spent < a->budget; i++)
@@ -151,11 +170,17 @@ static int read_level(struct attempt *a, const struct plane *plane, struct grid 
     a->spent += 60L * a->fit.n;
     outcome->contrast = light_contrast(&a->fit.light);
     outcome->score = fit_score(&a->fit, grid);
+    if (a->show)
+        fprintf(stderr, "  size %d contrast %.0f rough %.2f\n", grid->size, outcome->contrast,
+                outcome->score);
     if (outcome->contrast < CONTRAST_MIN || outcome->score < SCORE_MIN_ROUGH)
         return 0;
     pin_alignment(a, plane, grid);
     if (a->steps & FINDER_FIT)
         outcome->score = fit_climb(&a->fit, grid, GRID_FLAT, 0.5F, 6, 0, &a->spent);
+    if (a->show)
+        fprintf(stderr, "  size %d contrast %.0f climbed to %.2f\n", grid->size, outcome->contrast,
+                outcome->score);
     if (outcome->score < SCORE_MIN)
         return 0;
     if (grid->size >= GRID_SIZE(7) && a->steps & FINDER_MESH)
@@ -188,16 +213,17 @@ static void start_grid(const struct patterns *patterns, const struct triple *tri
     *ret_grid = (struct grid){
         .size = size,
         .inverted = corner->inverted,
-        .p = {
-            [GRID_CORNER_X] = corner->middle.x,
-            [GRID_CORNER_Y] = corner->middle.y,
-            [GRID_RIGHT_X] = right->middle.x,
-            [GRID_RIGHT_Y] = right->middle.y,
-            [GRID_BELOW_X] = below->middle.x,
-            [GRID_BELOW_Y] = below->middle.y,
-            [GRID_W_RIGHT] = triple->w_right,
-            [GRID_W_BELOW] = triple->w_below,
-        },
+        .p =
+            {
+                [GRID_CORNER_X] = corner->middle.x,
+                [GRID_CORNER_Y] = corner->middle.y,
+                [GRID_RIGHT_X] = right->middle.x,
+                [GRID_RIGHT_Y] = right->middle.y,
+                [GRID_BELOW_X] = below->middle.x,
+                [GRID_BELOW_Y] = below->middle.y,
+                [GRID_W_RIGHT] = triple->w_right,
+                [GRID_W_BELOW] = triple->w_below,
+            },
     };
     if (triple->w_right + triple->w_below < 1.2F)
         ret_grid->p[GRID_W_RIGHT] = ret_grid->p[GRID_W_BELOW] = 1;
@@ -242,10 +268,14 @@ static int rank_sizes(struct attempt *a, const struct patterns *patterns,
     return n > 2 ? 2 : n;
 }
 
-void attempt_triple(struct attempt *a, const struct patterns *patterns,
-                    const struct triple *triple, struct outcome *ret_outcome)
+void attempt_triple(struct attempt *a, const struct patterns *patterns, const struct triple *triple,
+                    struct outcome *ret_outcome)
 {
     struct grid grids[2];
+    if (a->show)
+        fprintf(stderr, "triple %d %d %d size %.1f w %.2f %.2f module %.1f %.1f cost %.2f\n",
+                triple->corner, triple->right, triple->below, triple->size, triple->w_right,
+                triple->w_below, triple->module_right, triple->module_below, triple->cost);
     int n = rank_sizes(a, patterns, triple, grids);
 
     *ret_outcome = (struct outcome){};

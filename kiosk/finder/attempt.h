@@ -11,15 +11,16 @@
 
 /* What a search is allowed, what it has cost, and where it works. One for the whole search. */
 struct attempt {
-    unsigned steps; /* FINDER_… bits */
-    int size_max;   /* modules a side */
+    unsigned steps;     /* FINDER_… bits */
+    int size_max;       /* modules a side */
     long spent, budget; /* machine instructions, about */
     finder_read_fn *read;
     finder_show_fn *show; /* may be NULL */
+    void *show_userdata;
     void *userdata;
     struct pyramid *pyramid;
-    int n_grids; /* that had a code's timing and format */
-    int n_reads; /* calls of read() */
+    int n_grids;                 /* that had a code's timing and format */
+    int n_reads;                 /* calls of read() */
     uint64_t seen[ATTEMPT_SEEN]; /* module grids already given to read(), as hashes */
     int n_seen;
     struct fit fit;
@@ -32,8 +33,8 @@ struct attempt {
 /* How far an attempt came; the last grid is for the sight. */
 struct outcome {
     int n_texts;
-    float score;    /* agreement of the fixed modules, -1 to 1 */
-    float contrast; /* gray levels */
+    float score;      /* agreement of the fixed modules, -1 to 1 */
+    float contrast;   /* gray levels */
     struct grid grid; /* in level 0 pixels */
 };
 

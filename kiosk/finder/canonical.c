@@ -34,8 +34,7 @@ void canonical_rectify(const struct plane *plane, const struct grid *grid,
 
             light_at(light, grid, u, v, &middle, &half);
             level = 128 + (sample_at(plane, grid, u, v) - middle) / half * 110;
-            pixels[(long)y * side + x] =
-                (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : (int)level);
+            pixels[(long)y * side + x] = (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : (int)level);
         }
     *ret_picture = (struct plane){pixels, side, side};
 }

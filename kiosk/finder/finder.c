@@ -6,9 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#define MASK_FLOOR  5  /* gray levels under the mean */
-#define MASK_RADIUS 20 /* pixels: modules of up to 8 pixels on that level */
-#define MASK_WIDE   60
+#define MASK_FLOOR        5  /* gray levels under the mean */
+#define MASK_RADIUS       20 /* pixels: modules of up to 8 pixels on that level */
+#define MASK_WIDE         60
 #define TRIPLES_PER_STAGE 16
 
 /* One way to look for patterns. */
@@ -60,9 +60,10 @@ struct finder *finder_free(struct finder *finder)
     return NULL;
 }
 
-void finder_set_show(struct finder *finder, finder_show_fn *show)
+void finder_set_show(struct finder *finder, finder_show_fn *show, void *userdata)
 {
     finder->attempt.show = show;
+    finder->attempt.show_userdata = userdata;
 }
 
 const struct sight *finder_sight(const struct finder *finder)
@@ -116,12 +117,12 @@ static int find_patterns(struct finder *finder, const struct stage *stage)
     if (r < 0)
         return r;
     finder->attempt.spent += 9L * plane->width * plane->height;
-    finder->attempt.spent += patterns_find(&finder->patterns, &finder->mask, scale,
-                                           stage->level <= 0 ? 2 : 1);
+    finder->attempt.spent +=
+        patterns_find(&finder->patterns, &finder->mask, scale, stage->level <= 0 ? 2 : 1);
     if (finder->attempt.show) {
         struct plane mask = {finder->mask.dark, finder->mask.width, finder->mask.height};
 
-        finder->attempt.show(finder->attempt.userdata, "mask", &mask, NULL, 0);
+        finder->attempt.show(finder->attempt.show_userdata, "mask", &mask, NULL, 0);
     }
     return 1;
 }
@@ -134,15 +135,15 @@ static void show_triples(struct finder *finder)
         return;
     for (int i = 0; i < finder->patterns.n; i++)
         marks[i] = finder->patterns.items[i].middle;
-    finder->attempt.show(finder->attempt.userdata, "patterns", &finder->pyramid.levels[0], marks,
-                         finder->patterns.n);
+    finder->attempt.show(finder->attempt.show_userdata, "patterns", &finder->pyramid.levels[0],
+                         marks, finder->patterns.n);
     for (int i = 0; i < finder->triples.n; i++) {
         const struct triple *t = &finder->triples.items[i];
         const struct point corners[3] = {finder->patterns.items[t->right].middle,
                                          finder->patterns.items[t->corner].middle,
                                          finder->patterns.items[t->below].middle};
 
-        finder->attempt.show(finder->attempt.userdata, "triple", &finder->pyramid.levels[0],
+        finder->attempt.show(finder->attempt.show_userdata, "triple", &finder->pyramid.levels[0],
                              corners, 3);
     }
 }

@@ -1,6 +1,8 @@
-/* Finds QR codes in a picture and sets each one upright for zbar, which reads it (docs/scanning.md).
+/* Finds QR codes in a picture and sets each one upright for zbar, which reads it
+ * (docs/scanning.md).
  *
- *   pyramid → mask → patterns → triples → grid, sample, fit, alignment → variant → format → canonical
+ *   pyramid → mask → patterns → triples → grid, sample, fit, alignment → variant → format →
+ * canonical
  *
  * Pure: no file, no clock, no thread; what is spent is counted in machine instructions, about, so
  * the same picture gives the same texts on every machine. Memory is allocated when a picture is
@@ -12,23 +14,23 @@
 #include "kiosk/finder/sight.h"
 
 /* Steps that can be left out, to measure what they bring; FINDER_ALL is the product. */
-#define FINDER_ALIGN   (1U << 0) /* perspective by the alignment pattern */
-#define FINDER_FIT     (1U << 1) /* the climb of fit.h */
-#define FINDER_BOW     (1U << 2) /* bent codes, and the climb by crispness */
-#define FINDER_MESH    (1U << 3) /* shifts at all alignment patterns */
-#define FINDER_VARIANT (1U << 4) /* more than the first rule for dark and light */
-#define FINDER_RECTIFY (1U << 5) /* the gray picture set upright, judged by zbar */
-#define FINDER_LEVELS  (1U << 6) /* more levels than half size */
-#define FINDER_WIDE    (1U << 7) /* masks with a wide window */
-#define FINDER_DOUBLE  (1U << 8) /* double size */
-#define FINDER_PAIRS   (1U << 9) /* the third pattern guessed from two */
+#define FINDER_ALIGN   (1U << 0)  /* perspective by the alignment pattern */
+#define FINDER_FIT     (1U << 1)  /* the climb of fit.h */
+#define FINDER_BOW     (1U << 2)  /* bent codes, and the climb by crispness */
+#define FINDER_MESH    (1U << 3)  /* shifts at all alignment patterns */
+#define FINDER_VARIANT (1U << 4)  /* more than the first rule for dark and light */
+#define FINDER_RECTIFY (1U << 5)  /* the gray picture set upright, judged by zbar */
+#define FINDER_LEVELS  (1U << 6)  /* more levels than half size */
+#define FINDER_WIDE    (1U << 7)  /* masks with a wide window */
+#define FINDER_DOUBLE  (1U << 8)  /* double size */
+#define FINDER_PAIRS   (1U << 9)  /* the third pattern guessed from two */
 #define FINDER_WHOLE   (1U << 10) /* the whole picture to zbar, at half and full size */
 #define FINDER_INVERT  (1U << 11) /* light on dark */
 #define FINDER_ALL     ((1U << 12) - 1)
 
 /* Reads an upright picture; returns how many codes it held, or -errno. */
 typedef int finder_read_fn(void *userdata, const struct plane *picture);
-/* Is shown what a step made, for `./dev see`; `outline` are the corners of a code in it, or NULL. */
+/* Is shown what a step made, for `./dev see`, with marks in it (pixels). */
 typedef void finder_show_fn(void *userdata, const char *step, const struct plane *picture,
                             const struct point *marks, int n_marks);
 
@@ -37,10 +39,10 @@ struct finder;
 int finder_new(struct finder **ret_finder);
 struct finder *finder_free(struct finder *finder);
 DEFINE_CLEANUP(struct finder *, finder_free);
-void finder_set_show(struct finder *finder, finder_show_fn *show);
+void finder_set_show(struct finder *finder, finder_show_fn *show, void *userdata);
 
-/* Everything on one picture, until a code is read or `budget` instructions are spent. Codes of up to
- * size_max modules a side. Returns how many codes were read, or -ENOMEM. */
+/* Everything on one picture, until a code is read or `budget` instructions are spent. Codes of up
+ * to size_max modules a side. Returns how many codes were read, or -ENOMEM. */
 int finder_search(struct finder *finder, const struct plane *picture, unsigned steps, int size_max,
                   long budget, finder_read_fn *read, void *userdata);
 /* One look at one frame of a live picture: the strategy changes from frame to frame and begins with

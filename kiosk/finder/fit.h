@@ -12,7 +12,7 @@ struct fit {
     int n;
     struct fixed {
         uint8_t u, v;
-        int8_t dark;      /* 1 dark, -1 light */
+        int8_t dark;        /* 1 dark, -1 light */
         float middle, half; /* of the light there */
     } fixed[2048];
     int whole_step; /* fit_crispness(): every so many rows and columns */

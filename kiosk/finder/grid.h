@@ -32,10 +32,10 @@ enum grid_parameter {
 };
 
 struct grid {
-    int size;                   /* modules a side */
-    float p[GRID_PARAMETERS];   /* corners are the middles of the finder patterns */
-    bool inverted;              /* light on dark */
-    int n_mesh;                 /* nodes a side; 0: no mesh */
+    int size;                 /* modules a side */
+    float p[GRID_PARAMETERS]; /* corners are the middles of the finder patterns */
+    bool inverted;            /* light on dark */
+    int n_mesh;               /* nodes a side; 0: no mesh */
     struct point mesh[GRID_MESH_MAX][GRID_MESH_MAX]; /* shift in pixels, [row][column] */
 };
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EDGES_MAX 4096
+#define EDGES_MAX      4096
+#define DIRECTIONS_MIN 6 /* of 16: texture shows a pattern's runs in fewer */
 
 /* Lengths of the five runs, and where the middle of the third lies on the line. */
 struct crossing {
@@ -35,7 +36,7 @@ static bool is_pattern(const float runs[5], float total, float slack)
 }
 
 /* Walks from (x, y) by (dx, dy) until the third change of colour; `ret_at` gets the number of steps
- * to each. False when the mask ends before, or after `limit` steps. */
+ * to each. The mask's border counts as the third. False when there are fewer in `limit` steps. */
 static bool walk(const struct mask *mask, float x, float y, float dx, float dy, int limit,
                  float ret_at[3])
 {
@@ -47,8 +48,10 @@ static bool walk(const struct mask *mask, float x, float y, float dx, float dy, 
         fx += sx;
         fy += sy;
         if ((unsigned)(fx >> 16) >= (unsigned)mask->width ||
-            (unsigned)(fy >> 16) >= (unsigned)mask->height)
-            return false;
+            (unsigned)(fy >> 16) >= (unsigned)mask->height) {
+            ret_at[2] = (float)i - 0.5F;
+            return n == 2; /* cropped without a quiet zone: the picture's border is its edge */
+        }
         if (mask->dark[(long)(fy >> 16) * mask->width + (fx >> 16)] == colour)
             continue;
         colour ^= 1;
@@ -124,6 +127,7 @@ static void measure(struct pattern *pattern, const struct mask *mask)
         if (cross(mask, pattern->middle.x, pattern->middle.y, cosf(turn), sinf(turn),
                   (int)(1.6F * size) + 4, 1.0F, &crossing))
             pattern->lengths[i] = crossing.total;
+        pattern->n_directions += pattern->lengths[i] > 0;
     }
 }
 
@@ -134,8 +138,9 @@ static struct pattern *known(struct patterns *patterns, float x, float y, float 
     for (int i = patterns->n - 1; i >= 0; i--) {
         struct pattern *p = &patterns->items[i];
 
-        if (fabsf(p->middle.x - x) < 0.2F * p->width && fabsf(p->middle.y - y) < 0.25F * p->height &&
-            p->inverted == inverted && width < 2 * p->width && p->width < 2 * width)
+        if (fabsf(p->middle.x - x) < 0.2F * p->width &&
+            fabsf(p->middle.y - y) < 0.25F * p->height && p->inverted == inverted &&
+            width < 2 * p->width && p->width < 2 * width)
             return p;
     }
     return NULL;
@@ -150,16 +155,18 @@ static void add(struct patterns *patterns, const struct pattern *pattern)
         return;
     }
     for (int i = 1; i < patterns->n; i++)
-        if (patterns->items[i].n_rows < patterns->items[least].n_rows)
+        if (patterns->items[i].n_directions < patterns->items[least].n_directions)
             least = i;
-    patterns->items[least] = *pattern;
+    if (patterns->items[least].n_directions < pattern->n_directions)
+        patterns->items[least] = *pattern;
 }
 
-/* Where a row changes colour, with its begin and end; eight pixels are compared at a time. */
+/* Where a row changes colour, its begin and end among them; eight pixels are compared at a time. */
 static int find_edges(const uint8_t *row, int width, uint16_t *edges)
 {
     int n = 0, x = 1;
 
+    edges[n++] = 0;
     for (; x + 8 <= width && n < EDGES_MAX - 10; x += 8) {
         uint64_t here, before;
 
@@ -174,6 +181,7 @@ static int find_edges(const uint8_t *row, int width, uint16_t *edges)
     for (; x < width && n < EDGES_MAX - 10; x++)
         if (row[x] != row[x - 1])
             edges[n++] = (uint16_t)x;
+    edges[n++] = (uint16_t)width;
     return n;
 }
 
@@ -197,6 +205,8 @@ static void judge(struct patterns *patterns, const struct mask *mask, int y, con
     if (!confirm(mask, x, middle_y, total, &found))
         return;
     measure(&found, mask);
+    if (found.n_directions < DIRECTIONS_MIN)
+        return;
     for (int i = 0; i < PATTERN_DIRECTIONS; i++)
         found.lengths[i] *= scale;
     found.middle.x *= scale;

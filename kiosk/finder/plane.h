@@ -14,7 +14,8 @@ struct point {
     float x, y;
 };
 
-/* The gray level at a place between pixels (bilinear); outside, that of the nearest border pixel. */
+/* The gray level at a place between pixels (bilinear); outside, that of the nearest border pixel.
+ */
 static inline float plane_at(const struct plane *plane, float x, float y)
 {
     float left, top;

@@ -62,6 +62,22 @@ int finder_module(int u, int v)
     return ring < 2 || ring == 3;
 }
 
+/* Glare, damage or a grid that is not right yet hides one pattern: the best of the three stands in.
+ */
+static void repair(struct light *light)
+{
+    int best = 0;
+
+    for (int i = 1; i < 3; i++)
+        if (light->light[i] - light->dark[i] > light->light[best] - light->dark[best])
+            best = i;
+    for (int i = 0; i < 3; i++)
+        if (light->light[i] - light->dark[i] < 0.3F * (light->light[best] - light->dark[best])) {
+            light->light[i] = light->light[best];
+            light->dark[i] = light->dark[best];
+        }
+}
+
 void light_measure(struct light *light, const struct plane *plane, const struct grid *grid)
 {
     int far = grid->size - 7;
@@ -82,6 +98,7 @@ void light_measure(struct light *light, const struct plane *plane, const struct 
         light->light[i] = sums[0] / (float)counts[0];
         light->dark[i] = sums[1] / (float)counts[1];
     }
+    repair(light);
 }
 
 void light_at(const struct light *light, const struct grid *grid, float u, float v,

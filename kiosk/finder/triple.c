@@ -79,7 +79,8 @@ static void judge(struct triples *triples, const struct pattern *items, int a, i
     t.cost = 2.5F * fabsf(logf(right->size / below->size)) + 1.2F * cosine * cosine +
              0.7F * fabsf(logf(right->module_near / below->module_near)) +
              1.5F * (fabsf(logf(right->w)) + fabsf(logf(below->w)));
-    t.cost += items[a].n_rows + items[b].n_rows + items[c].n_rows < 6 ? 0.3F : 0;
+    t.cost += 0.03F * (float)(3 * PATTERN_DIRECTIONS - items[a].n_directions -
+                              items[b].n_directions - items[c].n_directions);
     if (t.cost < COST_MAX)
         insert(triples, &t);
 }

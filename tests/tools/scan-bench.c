@@ -1,6 +1,6 @@
-/* scan-bench: reads the pictures of a folder that has a truth.jsonl with several decoders, each given
- * the same gray pixels, and prints one JSON object a picture and decoder. tests/bench/scan.py makes
- * tables of it. With --raw it writes the pixels themselves, for decoders outside. */
+/* scan-bench: reads the pictures of a folder that has a truth.jsonl with several decoders, each
+ * given the same gray pixels, and prints one JSON object a picture and decoder. tests/bench/scan.py
+ * makes tables of it. With --raw it writes the pixels themselves, for decoders outside. */
 #include "kiosk/decode/jpeg.h"
 #include "kiosk/decode/scanner.h"
 #include "kiosk/finder/finder.h"
@@ -82,7 +82,8 @@ static int shrink(const struct gray *from, uint32_t longest, struct gray *to)
     return 0;
 }
 
-/* What is compared is the printable ASCII part without spaces: decoders differ in how they tell encodings. */
+/* What is compared is the printable ASCII part without spaces: decoders differ in how they tell
+ * encodings. */
 static json_t *printable(const char *data, size_t n)
 {
     _cleanup_free_ char *text = malloc(n + 1);
@@ -107,9 +108,8 @@ static void tell(const char *file, const char *set, const char *engine, double m
                  json_t *texts)
 {
     _cleanup_free_ char *line = NULL;
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:f, s:I, s:o}", "file", file, "set", set, "engine", engine,
-                  "ms", ms, "spent", (json_int_t)spent, "texts", texts);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:f, s:I, s:o}", "file", file, "set", set, "engine",
+                               engine, "ms", ms, "spent", (json_int_t)spent, "texts", texts);
 
     line = json_dumps(object, JSON_COMPACT);
     puts(line);
@@ -248,9 +248,12 @@ static int run_line(const struct settings *settings, const char *line, struct jp
 static int parse(int argc, char **argv, struct settings *settings)
 {
     static const struct option options[] = {
-        {"width", required_argument, NULL, 'w'}, {"steps", required_argument, NULL, 's'},
-        {"engines", required_argument, NULL, 'e'}, {"frames", required_argument, NULL, 'f'},
-        {"only", required_argument, NULL, 'o'},  {"raw", no_argument, NULL, 'r'},
+        {"width", required_argument, NULL, 'w'},
+        {"steps", required_argument, NULL, 's'},
+        {"engines", required_argument, NULL, 'e'},
+        {"frames", required_argument, NULL, 'f'},
+        {"only", required_argument, NULL, 'o'},
+        {"raw", no_argument, NULL, 'r'},
         {},
     };
     int option;
