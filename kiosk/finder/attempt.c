@@ -12,7 +12,6 @@
 #define RECTIFY_MODULE  4
 #define CONTRAST_MIN    5 /* gray levels */
 #define SCORE_MIN_ROUGH 0.15F
-#define SCORE_MIN       0.35F
 
 /* Instructions, about, that zbar takes for a picture of so many pixels (valgrind). */
 static long read_cost(int side)
@@ -146,6 +145,7 @@ static int read_harder(struct attempt *a, const struct plane *plane, struct grid
     int n = 0;
 
     if (a->steps & FINDER_BOW) {
+        fit_corner(&a->fit, grid, 3.0F, &a->spent);
         fit_climb(&a->fit, grid, GRID_FLAT, 0.5F, 5, 0.8F, &a->spent);
         n = read_grid(a, plane, grid, VARIANT_LOCAL, VARIANTS);
         if (n == 0 && a->spent < a->budget) {
@@ -181,7 +181,7 @@ static int read_level(struct attempt *a, const struct plane *plane, struct grid 
     if (a->show)
         fprintf(stderr, "  size %d contrast %.0f climbed to %.2f\n", grid->size, outcome->contrast,
                 outcome->score);
-    if (outcome->score < SCORE_MIN)
+    if (outcome->score < ATTEMPT_SCORE_MIN)
         return 0;
     if (grid->size >= GRID_SIZE(7) && a->steps & FINDER_MESH)
         alignment_mesh(plane, grid, outcome->contrast, &a->spent);

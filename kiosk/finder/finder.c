@@ -9,7 +9,7 @@
 #define MASK_FLOOR        5  /* gray levels under the mean */
 #define MASK_RADIUS       20 /* pixels: modules of up to 8 pixels on that level */
 #define MASK_WIDE         60
-#define TRIPLES_PER_STAGE 16
+#define CODES_PER_STAGE 10 /* triples that look like a code and cannot be read */
 
 /* One way to look for patterns. */
 struct stage {
@@ -158,7 +158,7 @@ static int read_triples(struct finder *finder)
     a->spent += triples_find(&finder->triples, &finder->patterns, a->size_max);
     finder->sight.n_triples = (uint16_t)(finder->sight.n_triples + finder->triples.n);
     show_triples(finder);
-    for (int i = 0; i < finder->triples.n && n_tried < TRIPLES_PER_STAGE; i++) {
+    for (int i = 0; i < finder->triples.n && n_tried < CODES_PER_STAGE; i++) {
         const struct triple *t = &finder->triples.items[i];
         struct outcome outcome;
 
@@ -167,7 +167,7 @@ static int read_triples(struct finder *finder)
         if (a->spent >= a->budget || (n_texts > 0 && t->cost > 1))
             break;
         attempt_triple(a, &finder->patterns, t, &outcome);
-        n_tried++;
+        n_tried += outcome.score > ATTEMPT_SCORE_MIN;
         if (outcome.n_texts <= 0)
             continue;
         n_texts += outcome.n_texts;
@@ -176,6 +176,23 @@ static int read_triples(struct finder *finder)
     for (int i = 0; i < finder->patterns.n; i++)
         finder->patterns.items[i].is_new = false;
     return n_texts;
+}
+
+/* zbar's own search finds what is bent or broken in ways that no triple shows. */
+static int read_whole(struct finder *finder)
+{
+    struct attempt *a = &finder->attempt;
+    int n = 0;
+
+    for (int level = 1; level >= 0 && n <= 0; level--) {
+        const struct plane *plane = pyramid_level(&finder->pyramid, level);
+
+        if (!plane || a->spent + 250L * plane->width * plane->height > a->budget)
+            continue;
+        a->spent += 250L * plane->width * plane->height;
+        n = a->read(a->userdata, plane);
+    }
+    return n;
 }
 
 static int start(struct finder *finder, const struct plane *picture, unsigned steps, int size_max,
@@ -216,6 +233,8 @@ int finder_search(struct finder *finder, const struct plane *picture, unsigned s
         if (r > 0)
             n_texts += read_triples(finder);
     }
+    if (n_texts == 0 && steps & FINDER_WHOLE)
+        n_texts = read_whole(finder);
     finder->sight.n_finders = (uint16_t)finder->patterns.n;
     finder->sight.n_grids = (uint16_t)a->n_grids;
     finder->sight.n_texts = (uint16_t)n_texts;

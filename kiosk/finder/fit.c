@@ -146,3 +146,31 @@ float fit_climb(const struct fit *fit, struct grid *grid, int n_parameters, floa
     }
     return crispness > 0 ? fit_score(fit, grid) : best;
 }
+
+bool fit_corner(const struct fit *fit, struct grid *grid, float reach, long *spent)
+{
+    float at = (float)grid->size - 3.5F, best = goal(fit, grid, 1, spent);
+    struct point here = grid_point(grid, at, at), a = grid_point(grid, at + 1, at);
+    struct point b = grid_point(grid, at, at + 1);
+    struct grid best_grid = *grid;
+    bool moved = false;
+
+    for (float dv = -reach; dv <= reach; dv += 0.75F)
+        for (float du = -reach; du <= reach; du += 0.75F) {
+            struct grid tried = *grid;
+            struct point to = {here.x + du * (a.x - here.x) + dv * (b.x - here.x),
+                               here.y + du * (a.y - here.y) + dv * (b.y - here.y)};
+            float now;
+
+            if (!grid_pin(&tried, at, at, to) || !grid_is_sound(&tried))
+                continue;
+            now = goal(fit, &tried, 1, spent);
+            if (now > best) {
+                best = now;
+                best_grid = tried;
+                moved = true;
+            }
+        }
+    *grid = best_grid;
+    return moved;
+}

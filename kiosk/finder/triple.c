@@ -81,6 +81,8 @@ static void judge(struct triples *triples, const struct pattern *items, int a, i
              1.5F * (fabsf(logf(right->w)) + fabsf(logf(below->w)));
     t.cost += 0.03F * (float)(3 * PATTERN_DIRECTIONS - items[a].n_directions -
                               items[b].n_directions - items[c].n_directions);
+    if (t.size > 60) /* rare, and easily made of anything */
+        t.cost += 0.3F * logf(t.size / 60);
     if (t.cost < COST_MAX)
         insert(triples, &t);
 }

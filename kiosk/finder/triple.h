@@ -3,7 +3,7 @@
 
 #include "kiosk/finder/pattern.h"
 
-#define TRIPLES_MAX 64
+#define TRIPLES_MAX 96
 
 struct triple {
     int corner, right, below; /* patterns: upper left, upper right, lower left of the code */
