@@ -7,7 +7,7 @@
 #include "kiosk/finder/pyramid.h"
 #include "kiosk/finder/triple.h"
 
-#define ATTEMPT_SEEN 64
+#define ATTEMPT_SEEN      64
 #define ATTEMPT_SCORE_MIN 0.35F /* of 1: fixed modules that agree as in no texture */
 
 /* What a search is allowed, what it has cost, and where it works. One for the whole search. */

@@ -33,6 +33,6 @@ float fit_crispness(const struct fit *fit, const struct grid *grid);
 float fit_climb(const struct fit *fit, struct grid *grid, int n_parameters, float step,
                 int n_sweeps, float crispness, long *spent);
 /* The corner without a finder pattern can settle one module off, where half of the modules agree by
- * chance. Tries it `reach` modules around where it is, judged by crispness and score, and leaves the
- * grid at the best place. False when it was there already. */
+ * chance. Tries it `reach` modules around where it is, judged by crispness and score, and leaves
+ * the grid at the best place. False when it was there already. */
 bool fit_corner(const struct fit *fit, struct grid *grid, float reach, long *spent);
