@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "kiosk/decode/jpeg.h"
 #include "kiosk/decode/report.h"
+#include "kiosk/finder/finder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -153,6 +154,8 @@ static int read_pictures(struct eye *eye, char **paths)
         frame.data = data;
         if (r == 0)
             r = eye_read(eye, &frame, FRAME_WISH_LABELS);
+        if (r == 0) /* there is no next frame: everything on this one */
+            r = scanner_search(eye->scanner, &eye->gray, FINDER_ALL, GRID_SIZE_MAX, eye->texts);
         if (r < 0) {
             fprintf(stderr, "pickup-decode: %s: %s\n", *paths,
                     r == -EBADMSG ? "is not a JPEG picture, or broken" : strerror(-r));

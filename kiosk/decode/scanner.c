@@ -154,6 +154,9 @@ int scanner_read(struct scanner *scanner, struct gray *gray, enum frame_wish wis
         return r;
     scanner->texts = ret_texts;
     scanner->n_texts = 0;
-    r = finder_watch(scanner->finder, &plane, LIVE_SIZE_MAX, look, scanner);
+    r = finder_watch(scanner->finder, &plane,
+                     wish == FRAME_WISH_LABELS ? GRID_SIZE_MAX : LIVE_SIZE_MAX, look, scanner);
+    if (r == 0 && wish == FRAME_WISH_LABELS) /* bars have no finder patterns */
+        r = look(scanner, &plane);
     return r < 0 ? r : scanner->n_texts;
 }

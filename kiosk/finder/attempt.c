@@ -5,7 +5,6 @@
 #include "kiosk/finder/variant.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ZBAR_MODULE     3 /* pixels: what zbar reads of a drawn code without a miss */
@@ -64,10 +63,6 @@ static int read_variant(struct attempt *a, const struct grid *grid, enum variant
     if (format_timing_wrong(a->dark, size) > 35)
         return 0;
     a->n_grids++;
-    if (a->show)
-        fprintf(stderr, "size %d variant %d format %d/%d mirrored %d timing wrong %d score %.2f\n",
-                size, variant, format.distance, format.nearest, format.mirrored,
-                format_timing_wrong(a->dark, size), fit_score(&a->fit, grid));
     format_draw(a->dark, size, &format);
     if (seen_before(a, size))
         return 0;
@@ -93,8 +88,8 @@ static int read_grid(struct attempt *a, const struct plane *plane, const struct 
 {
     int n = 0;
 
-    if ((a->steps & FINDER_VARIANT) == 0 && to > VARIANT_SHARP)
-        to = VARIANT_SHARP;
+    if ((a->steps & FINDER_VARIANT) == 0)
+        to = from + 1;
     sample_grid(plane, grid, a->values);
     show_grid(a, plane, grid);
     light_measure(&a->fit.light, plane, grid);
@@ -144,14 +139,15 @@ static int read_harder(struct attempt *a, const struct plane *plane, struct grid
     struct plane picture;
     int n = 0;
 
-    if (a->steps & FINDER_BOW) {
+    if (a->steps & FINDER_CORNER) {
         fit_corner(&a->fit, grid, 3.0F, &a->spent);
         fit_climb(&a->fit, grid, GRID_FLAT, 0.5F, 5, 0.8F, &a->spent);
         n = read_grid(a, plane, grid, VARIANT_LOCAL, VARIANTS);
-        if (n == 0 && a->spent < a->budget) {
-            fit_climb(&a->fit, grid, GRID_PARAMETERS, 0.4F, 6, 0.8F, &a->spent);
-            n = read_grid(a, plane, grid, VARIANT_LOCAL, VARIANTS);
-        }
+    }
+    if (n == 0 && a->steps & FINDER_BOW && a->spent < a->budget) {
+        fit_bow(&a->fit, grid, &a->spent);
+        fit_climb(&a->fit, grid, GRID_PARAMETERS, 0.4F, 6, 0.8F, &a->spent);
+        n = read_grid(a, plane, grid, VARIANT_LOCAL, VARIANTS);
     }
     if (n == 0 && a->steps & FINDER_RECTIFY && a->spent < a->budget) {
         canonical_rectify(plane, grid, &a->fit.light, RECTIFY_MODULE, a->pixels, &picture);
@@ -170,17 +166,11 @@ static int read_level(struct attempt *a, const struct plane *plane, struct grid 
     a->spent += 60L * a->fit.n;
     outcome->contrast = light_contrast(&a->fit.light);
     outcome->score = fit_score(&a->fit, grid);
-    if (a->show)
-        fprintf(stderr, "  size %d contrast %.0f rough %.2f\n", grid->size, outcome->contrast,
-                outcome->score);
     if (outcome->contrast < CONTRAST_MIN || outcome->score < SCORE_MIN_ROUGH)
         return 0;
     pin_alignment(a, plane, grid);
     if (a->steps & FINDER_FIT)
         outcome->score = fit_climb(&a->fit, grid, GRID_FLAT, 0.5F, 6, 0, &a->spent);
-    if (a->show)
-        fprintf(stderr, "  size %d contrast %.0f climbed to %.2f\n", grid->size, outcome->contrast,
-                outcome->score);
     if (outcome->score < ATTEMPT_SCORE_MIN)
         return 0;
     if (grid->size >= GRID_SIZE(7) && a->steps & FINDER_MESH)
@@ -272,10 +262,6 @@ void attempt_triple(struct attempt *a, const struct patterns *patterns, const st
                     struct outcome *ret_outcome)
 {
     struct grid grids[2];
-    if (a->show)
-        fprintf(stderr, "triple %d %d %d size %.1f w %.2f %.2f module %.1f %.1f cost %.2f\n",
-                triple->corner, triple->right, triple->below, triple->size, triple->w_right,
-                triple->w_below, triple->module_right, triple->module_below, triple->cost);
     int n = rank_sizes(a, patterns, triple, grids);
 
     *ret_outcome = (struct outcome){};

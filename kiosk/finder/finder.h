@@ -16,14 +16,14 @@
 /* Steps that can be left out, to measure what they bring; FINDER_ALL is the product. */
 #define FINDER_ALIGN   (1U << 0)  /* perspective by the alignment pattern */
 #define FINDER_FIT     (1U << 1)  /* the climb of fit.h */
-#define FINDER_BOW     (1U << 2)  /* bent codes, and the climb by crispness */
-#define FINDER_MESH    (1U << 3)  /* shifts at all alignment patterns */
-#define FINDER_VARIANT (1U << 4)  /* more than the first rule for dark and light */
-#define FINDER_RECTIFY (1U << 5)  /* the gray picture set upright, judged by zbar */
-#define FINDER_LEVELS  (1U << 6)  /* more levels than half size */
-#define FINDER_WIDE    (1U << 7)  /* masks with a wide window */
-#define FINDER_DOUBLE  (1U << 8)  /* double size */
-#define FINDER_PAIRS   (1U << 9)  /* the third pattern guessed from two */
+#define FINDER_CORNER  (1U << 2)  /* the corner without a pattern searched, by crispness */
+#define FINDER_BOW     (1U << 3)  /* bent codes */
+#define FINDER_MESH    (1U << 4)  /* shifts at all alignment patterns */
+#define FINDER_VARIANT (1U << 5)  /* more than the first rule for dark and light */
+#define FINDER_RECTIFY (1U << 6)  /* the gray picture set upright, judged by zbar */
+#define FINDER_LEVELS  (1U << 7)  /* more levels than half size */
+#define FINDER_WIDE    (1U << 8)  /* masks with a wide window */
+#define FINDER_DOUBLE  (1U << 9)  /* double size */
 #define FINDER_WHOLE   (1U << 10) /* the whole picture to zbar, at half and full size */
 #define FINDER_INVERT  (1U << 11) /* light on dark */
 #define FINDER_ALL     ((1U << 12) - 1)

@@ -174,3 +174,28 @@ bool fit_corner(const struct fit *fit, struct grid *grid, float reach, long *spe
     *grid = best_grid;
     return moved;
 }
+
+void fit_bow(const struct fit *fit, struct grid *grid, long *spent)
+{
+    float half = (float)grid->size / 2, best = goal(fit, grid, 1, spent);
+    struct point middle = grid_point(grid, half, half), a = grid_point(grid, half + 1, half);
+    struct point b = grid_point(grid, half, half + 1);
+    struct grid best_grid = *grid;
+
+    for (int i = -2; i <= 2; i++)
+        for (int j = -2; j <= 2; j++) {
+            struct grid tried = *grid;
+            float top = 0.75F * (float)i, side = 0.75F * (float)j, now;
+
+            tried.p[GRID_BOW_TOP_X] += top * (b.x - middle.x);
+            tried.p[GRID_BOW_TOP_Y] += top * (b.y - middle.y);
+            tried.p[GRID_BOW_SIDE_X] += side * (a.x - middle.x);
+            tried.p[GRID_BOW_SIDE_Y] += side * (a.y - middle.y);
+            now = goal(fit, &tried, 1, spent);
+            if (now > best) {
+                best = now;
+                best_grid = tried;
+            }
+        }
+    *grid = best_grid;
+}

@@ -36,3 +36,6 @@ float fit_climb(const struct fit *fit, struct grid *grid, int n_parameters, floa
  * chance. Tries it `reach` modules around where it is, judged by crispness and score, and leaves
  * the grid at the best place. False when it was there already. */
 bool fit_corner(const struct fit *fit, struct grid *grid, float reach, long *spent);
+/* Tries bows of up to one and a half modules along both sides, a climb from flat would stop at the
+ * first timing module that agrees by chance. */
+void fit_bow(const struct fit *fit, struct grid *grid, long *spent);

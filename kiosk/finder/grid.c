@@ -22,8 +22,7 @@ int grid_alignment(int version, int ret_at[GRID_MESH_MAX])
     return n;
 }
 
-/* The mesh's shift at (u, v): bilinear between nodes, constant outside. */
-static struct point mesh_shift(const struct grid *grid, float u, float v)
+struct point grid_mesh_shift(const struct grid *grid, float u, float v)
 {
     int at[GRID_MESH_MAX], n = grid_alignment(grid_version(grid->size), at), i = 0, j = 0;
     float a, b;
@@ -45,29 +44,6 @@ static struct point mesh_shift(const struct grid *grid, float u, float v)
         (top[0].x * (1 - a) + top[1].x * a) * (1 - b) + (low[0].x * (1 - a) + low[1].x * a) * b,
         (top[0].y * (1 - a) + top[1].y * a) * (1 - b) + (low[0].y * (1 - a) + low[1].y * a) * b,
     };
-}
-
-struct point grid_point(const struct grid *grid, float u, float v)
-{
-    const float *p = grid->p;
-    float span = 1.0F / (float)(grid->size - 7);
-    float s = (u - 3.5F) * span, t = (v - 3.5F) * span;
-    float a = 1 - s - t, b = s * p[GRID_W_RIGHT], c = t * p[GRID_W_BELOW];
-    float depth = 1 / (a + b + c), along = 4 * s * (1 - s), down = 4 * t * (1 - t);
-    struct point at = {
-        (a * p[GRID_CORNER_X] + b * p[GRID_RIGHT_X] + c * p[GRID_BELOW_X]) * depth +
-            along * p[GRID_BOW_TOP_X] + down * p[GRID_BOW_SIDE_X],
-        (a * p[GRID_CORNER_Y] + b * p[GRID_RIGHT_Y] + c * p[GRID_BELOW_Y]) * depth +
-            along * p[GRID_BOW_TOP_Y] + down * p[GRID_BOW_SIDE_Y],
-    };
-
-    if (grid->n_mesh > 0) {
-        struct point shift = mesh_shift(grid, u, v);
-
-        at.x += shift.x;
-        at.y += shift.y;
-    }
-    return at;
 }
 
 bool grid_pin(struct grid *grid, float u, float v, struct point at)

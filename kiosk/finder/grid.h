@@ -46,8 +46,33 @@ int grid_version(int size);
  * Returns how many: 0 for version 1. (ISO/IEC 18004, annex E.) */
 int grid_alignment(int version, int ret_at[GRID_MESH_MAX]);
 
-/* Where the place (u, v), in modules from the code's upper left corner, lies in the picture. */
-struct point grid_point(const struct grid *grid, float u, float v);
+/* The mesh's shift at (u, v): bilinear between its nodes. */
+struct point grid_mesh_shift(const struct grid *grid, float u, float v);
+/* Where the place (u, v), in modules from the code's upper left corner, lies in the picture. In the
+ * header because nearly all time is spent here. */
+static inline struct point grid_point(const struct grid *grid, float u, float v)
+{
+    const float *p = grid->p;
+    float span = 1.0F / (float)(grid->size - 7);
+    float s = (u - 3.5F) * span, t = (v - 3.5F) * span;
+    float a = 1 - s - t, b = s * p[GRID_W_RIGHT], c = t * p[GRID_W_BELOW];
+    float depth = 1 / (a + b + c), along = 4 * s * (1 - s), down = 4 * t * (1 - t);
+    struct point at = {
+        (a * p[GRID_CORNER_X] + b * p[GRID_RIGHT_X] + c * p[GRID_BELOW_X]) * depth +
+            along * p[GRID_BOW_TOP_X] + down * p[GRID_BOW_SIDE_X],
+        (a * p[GRID_CORNER_Y] + b * p[GRID_RIGHT_Y] + c * p[GRID_BELOW_Y]) * depth +
+            along * p[GRID_BOW_TOP_Y] + down * p[GRID_BOW_SIDE_Y],
+    };
+
+    if (grid->n_mesh > 0) {
+        struct point shift = grid_mesh_shift(grid, u, v);
+
+        at.x += shift.x;
+        at.y += shift.y;
+    }
+    return at;
+}
+
 /* Sets both depths so that (u, v) lies at `at`; false when no flat code can do that. */
 bool grid_pin(struct grid *grid, float u, float v, struct point at);
 /* The same grid on a picture that is `factor` times as large. */

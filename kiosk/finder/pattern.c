@@ -67,9 +67,11 @@ static bool cross(const struct mask *mask, float x, float y, float dx, float dy,
                   float slack, struct crossing *ret_crossing)
 {
     float ahead[3], back[3];
+    float from_x = floorf(x) + 0.5F, from_y = floorf(y) + 0.5F; /* edges lie half a pixel away */
     struct crossing c;
 
-    if (!walk(mask, x, y, dx, dy, limit, ahead) || !walk(mask, x, y, -dx, -dy, limit, back))
+    if (!walk(mask, from_x, from_y, dx, dy, limit, ahead) ||
+        !walk(mask, from_x, from_y, -dx, -dy, limit, back))
         return false;
     c.runs[0] = back[2] - back[1];
     c.runs[1] = back[1] - back[0];
@@ -77,7 +79,8 @@ static bool cross(const struct mask *mask, float x, float y, float dx, float dy,
     c.runs[3] = ahead[1] - ahead[0];
     c.runs[4] = ahead[2] - ahead[1];
     c.total = back[2] + ahead[2];
-    c.middle = (ahead[0] + ahead[1] + ahead[2] - back[0] - back[1] - back[2]) / 6;
+    c.middle = (ahead[0] + ahead[1] + ahead[2] - back[0] - back[1] - back[2]) / 6 +
+               (from_x - x) * dx + (from_y - y) * dy;
     if (!is_pattern(c.runs, c.total, slack))
         return false;
     *ret_crossing = c;

@@ -3,14 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-float sample_at(const struct plane *plane, const struct grid *grid, float u, float v)
-{
-    struct point at = grid_point(grid, u, v);
-    float level = plane_at(plane, at.x, at.y);
-
-    return grid->inverted ? 255 - level : level;
-}
-
 /* Without bow and mesh a row is a straight line, and only its depth needs a division a module. */
 static void sample_flat_row(const struct plane *plane, const struct grid *grid, int row,
                             float *values)
@@ -99,18 +91,6 @@ void light_measure(struct light *light, const struct plane *plane, const struct 
         light->dark[i] = sums[1] / (float)counts[1];
     }
     repair(light);
-}
-
-void light_at(const struct light *light, const struct grid *grid, float u, float v,
-              float *ret_middle, float *ret_half)
-{
-    float span = 1.0F / (float)(grid->size - 7);
-    float s = (u - 3.5F) * span, t = (v - 3.5F) * span, a = 1 - s - t;
-    float top = a * light->light[0] + s * light->light[1] + t * light->light[2];
-    float low = a * light->dark[0] + s * light->dark[1] + t * light->dark[2];
-
-    *ret_middle = (top + low) / 2;
-    *ret_half = top - low > 4 ? (top - low) / 2 : 2;
 }
 
 float light_contrast(const struct light *light)

@@ -133,6 +133,8 @@ int search_again(struct finder *finder, const struct grid *grid)
 {
     struct outcome outcome;
 
+    if (grid->size > finder->attempt.size_max)
+        return 0;
     attempt_grid(&finder->attempt, grid, &outcome);
     if (outcome.n_texts > 0)
         finder->best = outcome;

@@ -49,5 +49,7 @@ int search_again(struct finder *finder, const struct grid *grid);
 /* The whole picture at one level to zbar, if the budget allows. Returns how many codes were read.
  */
 int search_whole(struct finder *finder, int level);
+/* Gray levels between the middle of a pattern and the ring around it. */
+float search_contrast(const struct finder *finder, const struct pattern *pattern);
 /* Fills finder->sight after the last step. */
 void search_end(struct finder *finder, int n_texts);

@@ -67,23 +67,28 @@ static void measure_grid(struct sight *sight, const struct plane *plane,
     }
 }
 
-static void measure_pattern(struct sight *sight, const struct plane *plane,
-                            const struct pattern *pattern)
+float search_contrast(const struct finder *finder, const struct pattern *pattern)
 {
-    float size = pattern->width < pattern->height ? pattern->width : pattern->height;
-    float level = plane_at(plane, pattern->middle.x, pattern->middle.y);
-    float ring = 0;
+    const struct plane *plane = &finder->pyramid.levels[0];
+    float dx = 2 * pattern->width / 7, dy = 2 * pattern->height / 7; /* the ring's middle */
+    float x = pattern->middle.x, y = pattern->middle.y;
+    float ring = plane_at(plane, x - dx, y) + plane_at(plane, x + dx, y) +
+                 plane_at(plane, x, y - dy) + plane_at(plane, x, y + dy);
 
-    for (int i = 0; i < 4;
-         i++) /* the light ring has its middle 2 modules from that of the pattern */
-        ring += plane_at(plane, pattern->middle.x + (float)((i - 1) % 2) * 2 * pattern->width / 7,
-                         pattern->middle.y + (float)((i - 2) % 2) * 2 * pattern->height / 7) /
-                4;
+    return fabsf(ring / 4 - plane_at(plane, x, y));
+}
+
+static void measure_pattern(struct finder *finder, const struct pattern *pattern)
+{
+    const struct plane *plane = &finder->pyramid.levels[0];
+    struct sight *sight = &finder->sight;
+    float size = pattern->width < pattern->height ? pattern->width : pattern->height;
+
     sight->x = pattern->middle.x;
     sight->y = pattern->middle.y;
     sight->size_px = size;
     sight->module_px = size / 7;
-    sight->contrast = fabsf(ring - level);
+    sight->contrast = search_contrast(finder, pattern);
     sight->inverted = pattern->inverted;
     sight->sharpness = steepness(plane, pattern->middle, size, sight->contrast);
     sight->touches_border = pattern->middle.x < pattern->width ||
@@ -110,5 +115,5 @@ void search_end(struct finder *finder, int n_texts)
         if (finder->patterns.items[i].n_directions > finder->patterns.items[best].n_directions)
             best = i;
     if (finder->patterns.n > 0)
-        measure_pattern(sight, plane, &finder->patterns.items[best]);
+        measure_pattern(finder, &finder->patterns.items[best]);
 }

@@ -1,9 +1,10 @@
 /* A live picture: many looks at the same code, each cheap and each another one. */
 #include "kiosk/finder/search.h"
 
-#define FRAME_BUDGET   40000000L /* instructions, about */
-#define PLACE_FRAMES   10        /* a code seen so many frames ago is looked for where it was */
-#define PATTERN_FRAMES 12        /* the dear stages are for a picture that has shown a pattern */
+#define FRAME_BUDGET     40000000L /* instructions, about */
+#define PLACE_FRAMES     10        /* a code seen so many frames ago is looked for where it was */
+#define PATTERN_CONTRAST 14        /* gray levels */
+#define PATTERN_FRAMES   12        /* the dear stages are for a picture that has shown a pattern */
 
 /* One a frame, round and round; `dear` ones only while there is something to see. */
 static const struct {
@@ -13,6 +14,8 @@ static const struct {
     {{1, SEARCH_RADIUS, 0}, false}, {{0, SEARCH_RADIUS, 0}, false}, {{1, SEARCH_WIDE, 0}, false},
     {{-1, SEARCH_RADIUS, 0}, true}, {{2, SEARCH_RADIUS, 0}, false}, {{0, SEARCH_WIDE, 0}, false},
 };
+
+static const struct stage full = {0, SEARCH_RADIUS, 0};
 
 /* The stage that worked last has every other frame, for a while. */
 static int choose(const struct memory *memory)
@@ -24,6 +27,16 @@ static int choose(const struct memory *memory)
     if (turns[turn].dear && memory->n_since_pattern > PATTERN_FRAMES)
         return 0;
     return turn;
+}
+
+/* Two patterns that are more than the noise of an even wall. */
+static bool shows_patterns(const struct finder *finder)
+{
+    int n = 0;
+
+    for (int i = 0; i < finder->patterns.n; i++)
+        n += search_contrast(finder, &finder->patterns.items[i]) > PATTERN_CONTRAST;
+    return n >= 2;
 }
 
 int finder_watch(struct finder *finder, const struct plane *frame, int size_max,
@@ -41,6 +54,8 @@ int finder_watch(struct finder *finder, const struct plane *frame, int size_max,
         n_texts = search_again(finder, &memory->grid);
     if (n_texts <= 0) {
         r = search_patterns(finder, &turns[turn].stage);
+        if (r == 0) /* too small a picture for that level */
+            r = search_patterns(finder, &full);
         if (r < 0)
             return r;
         n_texts = search_triples(finder);
@@ -50,7 +65,7 @@ int finder_watch(struct finder *finder, const struct plane *frame, int size_max,
     memory->n_frames++;
     memory->n_since = n_texts > 0 ? 0 : memory->n_since + 1;
     memory->n_since_pattern =
-        n_texts > 0 || finder->patterns.n >= 2 ? 0 : memory->n_since_pattern + 1;
+        n_texts > 0 || shows_patterns(finder) ? 0 : memory->n_since_pattern + 1;
     if (n_texts > 0)
         memory->grid = finder->best.grid;
     n_texts = n_texts < 0 ? 0 : n_texts;

