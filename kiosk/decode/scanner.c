@@ -9,7 +9,7 @@
 /* zbar 0.23 grows by about 190 bytes a decoded code: a scanner is replaced after so many. */
 #define READS_PER_SCANNER 1000
 #define LIVE_SIZE_MAX     GRID_SIZE(10) /* modules; ours have 37 */
-#define SEARCH_BUDGET     120000000L    /* instructions, about */
+#define SEARCH_BUDGET     300000000L    /* instructions, about */
 
 struct scanner {
     zbar_image_scanner_t *zbar;

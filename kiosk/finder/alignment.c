@@ -77,7 +77,7 @@ float alignment_find(const struct plane *plane, const struct grid *grid, float c
                     best_at = at;
                 }
             }
-        *spent += 900L * (2 * n + 1) * (2 * n + 1);
+        *spent += 1700L * (2 * n + 1) * (2 * n + 1);
         if (best == 0)
             break;
         best_value = best;

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#define ZBAR_MODULE     3 /* pixels: what zbar reads of a drawn code without a miss */
+#define ZBAR_MODULE     2 /* pixels: what zbar reads of a drawn code without a miss */
 #define RECTIFY_MODULE  4
 #define CONTRAST_MIN    5 /* gray levels */
 #define SCORE_MIN_ROUGH 0.15F
@@ -15,7 +15,7 @@
 /* Instructions, about, that zbar takes for a picture of so many pixels (valgrind). */
 static long read_cost(int side)
 {
-    return 60L * side * side + 400000;
+    return 260L * side * side + 1000000;
 }
 
 static uint64_t hash(const uint8_t *bytes, int n)
@@ -56,7 +56,7 @@ static int read_variant(struct attempt *a, const struct grid *grid, enum variant
     int size = grid->size;
 
     variant_make(variant, a->values, grid, &a->fit.light, a->scratch, a->dark);
-    a->spent += 90L * size * size;
+    a->spent += 150L * size * size;
     format_find(a->dark, size, &format);
     if (format.distance > 9 && format.nearest > 1)
         return 0;
@@ -93,7 +93,7 @@ static int read_grid(struct attempt *a, const struct plane *plane, const struct 
     sample_grid(plane, grid, a->values);
     show_grid(a, plane, grid);
     light_measure(&a->fit.light, plane, grid);
-    a->spent += 30L * grid->size * grid->size;
+    a->spent += 70L * grid->size * grid->size + 12000;
     for (enum variant i = from; i < to && n == 0 && a->spent < a->budget; i++)
         n = read_variant(a, grid, i);
     return n;
@@ -139,6 +139,7 @@ static int read_harder(struct attempt *a, const struct plane *plane, struct grid
     struct plane picture;
     int n = 0;
 
+    grid->n_mesh = 0;
     if (a->steps & FINDER_CORNER) {
         fit_corner(&a->fit, grid, 3.0F, &a->spent);
         fit_climb(&a->fit, grid, GRID_FLAT, 0.5F, 5, 0.8F, &a->spent);
@@ -147,11 +148,13 @@ static int read_harder(struct attempt *a, const struct plane *plane, struct grid
     if (n == 0 && a->steps & FINDER_BOW && a->spent < a->budget) {
         fit_bow(&a->fit, grid, &a->spent);
         fit_climb(&a->fit, grid, GRID_PARAMETERS, 0.4F, 6, 0.8F, &a->spent);
+        if (grid->size >= GRID_SIZE(7) && a->steps & FINDER_MESH)
+            alignment_mesh(plane, grid, light_contrast(&a->fit.light), &a->spent);
         n = read_grid(a, plane, grid, VARIANT_LOCAL, VARIANTS);
     }
     if (n == 0 && a->steps & FINDER_RECTIFY && a->spent < a->budget) {
         canonical_rectify(plane, grid, &a->fit.light, RECTIFY_MODULE, a->pixels, &picture);
-        a->spent += 40L * picture.width * picture.width;
+        a->spent += 110L * picture.width * picture.width;
         n = give(a, &picture);
     }
     return n;
@@ -163,7 +166,7 @@ static int read_level(struct attempt *a, const struct plane *plane, struct grid 
     int n;
 
     fit_start(&a->fit, plane, grid);
-    a->spent += 60L * a->fit.n;
+    a->spent += fit_start_cost(&a->fit);
     outcome->contrast = light_contrast(&a->fit.light);
     outcome->score = fit_score(&a->fit, grid);
     if (outcome->contrast < CONTRAST_MIN || outcome->score < SCORE_MIN_ROUGH)
@@ -241,8 +244,8 @@ static int rank_sizes(struct attempt *a, const struct patterns *patterns,
         plane = choose_level(a, &grid, &factor);
         scaled = grid;
         grid_scale(&scaled, factor);
-        fit_start(&a->fit, plane, &scaled);
-        a->spent += 60L * a->fit.n;
+        fit_start_timing(&a->fit, plane, &scaled);
+        a->spent += fit_start_cost(&a->fit);
         score = fit_timing(&a->fit, &scaled) - 0.05F * fabsf(triple->size - (float)size) / 4;
         if (score > scores[0]) {
             ret_grids[1] = ret_grids[0];

@@ -3,15 +3,25 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void add(struct fit *fit, const struct grid *grid, int u, int v, int dark)
-{
-    struct fixed *f;
+#define PLACE_COST 85 /* instructions, about, to sample one place (valgrind) */
 
-    if (fit->n == (int)(sizeof(fit->fixed) / sizeof(fit->fixed[0])))
+static void add(struct places *places, const struct fit *fit, const struct grid *grid, int u, int v,
+                int dark)
+{
+    float span = 1.0F / (float)(grid->size - 7);
+    float s = ((float)u - 3) * span, t = ((float)v - 3) * span;
+    int i = places->n;
+
+    if (i == FIT_PLACES)
         return;
-    f = &fit->fixed[fit->n++];
-    *f = (struct fixed){.u = (uint8_t)u, .v = (uint8_t)v, .dark = (int8_t)(dark ? 1 : -1)};
-    light_at(&fit->light, grid, (float)u + 0.5F, (float)v + 0.5F, &f->middle, &f->half);
+    places->n++;
+    places->s[i] = s;
+    places->t[i] = t;
+    places->along[i] = 4 * s * (1 - s);
+    places->down[i] = 4 * t * (1 - t);
+    places->dark[i] = dark ? 1 : -1;
+    light_at(&fit->light, grid, (float)u + 0.5F, (float)v + 0.5F, &places->middle[i],
+             &places->half[i]);
 }
 
 static void add_finders(struct fit *fit, const struct grid *grid)
@@ -20,9 +30,9 @@ static void add_finders(struct fit *fit, const struct grid *grid)
 
     for (int v = 0; v < 8; v++)
         for (int u = 0; u < 8; u++) {
-            add(fit, grid, u, v, finder_module(u, v));
-            add(fit, grid, far - 1 + u, v, finder_module(u - 1, v));
-            add(fit, grid, u, far - 1 + v, finder_module(u, v - 1));
+            add(&fit->fixed, fit, grid, u, v, finder_module(u, v));
+            add(&fit->fixed, fit, grid, far - 1 + u, v, finder_module(u - 1, v));
+            add(&fit->fixed, fit, grid, u, far - 1 + v, finder_module(u, v - 1));
         }
 }
 
@@ -36,65 +46,99 @@ static void add_alignment(struct fit *fit, const struct grid *grid)
                 continue;
             for (int dv = -2; dv <= 2; dv++)
                 for (int du = -2; du <= 2; du++)
-                    add(fit, grid, at[j] + du, at[i] + dv,
+                    add(&fit->fixed, fit, grid, at[j] + du, at[i] + dv,
                         abs(du) == 2 || abs(dv) == 2 || (du == 0 && dv == 0));
         }
 }
 
-void fit_start(struct fit *fit, const struct plane *plane, const struct grid *grid)
+void fit_start_timing(struct fit *fit, const struct plane *plane, const struct grid *grid)
 {
     fit->plane = plane;
-    fit->n = 0;
+    fit->fixed.n = fit->whole.n = 0;
     light_measure(&fit->light, plane, grid);
     for (int i = 8; i < grid->size - 8; i++) {
-        add(fit, grid, i, 6, i % 2 == 0);
-        add(fit, grid, 6, i, i % 2 == 0);
+        add(&fit->fixed, fit, grid, i, 6, i % 2 == 0);
+        add(&fit->fixed, fit, grid, 6, i, i % 2 == 0);
     }
-    add_finders(fit, grid);
-    add_alignment(fit, grid);
-    fit->whole_step = grid->size <= 45 ? 1 : grid->size <= 89 ? 2 : 3;
 }
 
-static float agreement(const struct fit *fit, const struct grid *grid, int n)
+void fit_start(struct fit *fit, const struct plane *plane, const struct grid *grid)
+{
+    fit_start_timing(fit, plane, grid);
+    add_finders(fit, grid);
+    add_alignment(fit, grid);
+}
+
+static void list_whole(struct fit *fit, const struct grid *grid)
+{
+    int step = grid->size <= 45 ? 1 : grid->size <= 89 ? 2 : 3;
+
+    for (int v = 0; v < grid->size; v += step)
+        for (int u = 0; u < grid->size; u += step)
+            add(&fit->whole, fit, grid, u, v, 1);
+}
+
+/* Where the first `n` places lie in the picture: grid_point() without mesh, for many. */
+static void locate(const struct places *restrict places, const struct grid *grid, int n,
+                   float *restrict x, float *restrict y)
+{
+    const float *p = grid->p;
+    float wr = p[GRID_W_RIGHT], wb = p[GRID_W_BELOW];
+    float ax = p[GRID_CORNER_X], bx = wr * p[GRID_RIGHT_X], cx = wb * p[GRID_BELOW_X];
+    float ay = p[GRID_CORNER_Y], by = wr * p[GRID_RIGHT_Y], cy = wb * p[GRID_BELOW_Y];
+    float top_x = p[GRID_BOW_TOP_X], top_y = p[GRID_BOW_TOP_Y];
+    float side_x = p[GRID_BOW_SIDE_X], side_y = p[GRID_BOW_SIDE_Y];
+
+    for (int i = 0; i < n; i++) {
+        float s = places->s[i], t = places->t[i], a = 1 - s - t;
+        float depth = 1 / (a + s * wr + t * wb);
+
+        x[i] = (a * ax + s * bx + t * cx) * depth + places->along[i] * top_x +
+               places->down[i] * side_x;
+        y[i] = (a * ay + s * by + t * cy) * depth + places->along[i] * top_y +
+               places->down[i] * side_y;
+    }
+}
+
+/* How dark a place is: 1 as dark as the finder patterns, -1 as light. */
+static float darkness(const struct fit *fit, const struct places *places, bool inverted, int i)
+{
+    float level = plane_at(fit->plane, fit->x[i], fit->y[i]);
+    float value = (places->middle[i] - (inverted ? 255 - level : level)) / places->half[i];
+
+    return value > 1 ? 1 : value < -1 ? -1 : value;
+}
+
+static float agreement(struct fit *fit, const struct grid *grid, int n)
 {
     float sum = 0;
 
-    for (int i = 0; i < n; i++) {
-        const struct fixed *f = &fit->fixed[i];
-        float level = sample_at(fit->plane, grid, (float)f->u + 0.5F, (float)f->v + 0.5F);
-        float darkness = (f->middle - level) / f->half;
-
-        darkness = darkness > 1 ? 1 : darkness < -1 ? -1 : darkness;
-        sum += f->dark > 0 ? darkness : -darkness;
-    }
+    locate(&fit->fixed, grid, n, fit->x, fit->y);
+    for (int i = 0; i < n; i++)
+        sum += fit->fixed.dark[i] * darkness(fit, &fit->fixed, grid->inverted, i);
     return sum / (float)n;
 }
 
-float fit_score(const struct fit *fit, const struct grid *grid)
+float fit_score(struct fit *fit, const struct grid *grid)
 {
-    return agreement(fit, grid, fit->n);
+    return agreement(fit, grid, fit->fixed.n);
 }
 
-float fit_timing(const struct fit *fit, const struct grid *grid)
+float fit_timing(struct fit *fit, const struct grid *grid)
 {
     return agreement(fit, grid, 2 * (grid->size - 16));
 }
 
-float fit_crispness(const struct fit *fit, const struct grid *grid)
+float fit_crispness(struct fit *fit, const struct grid *grid)
 {
     float sum = 0;
-    int n = 0;
 
-    for (int v = 0; v < grid->size; v += fit->whole_step)
-        for (int u = 0; u < grid->size; u += fit->whole_step) {
-            float middle, half, away;
-
-            light_at(&fit->light, grid, (float)u + 0.5F, (float)v + 0.5F, &middle, &half);
-            away = fabsf(sample_at(fit->plane, grid, (float)u + 0.5F, (float)v + 0.5F) - middle);
-            sum += away < half ? away / half : 1;
-            n++;
-        }
-    return sum / (float)n;
+    if (fit->whole.n == 0)
+        list_whole(fit, grid);
+    locate(&fit->whole, grid, fit->whole.n, fit->x, fit->y);
+    for (int i = 0; i < fit->whole.n; i++)
+        sum += fabsf(darkness(fit, &fit->whole, grid->inverted, i));
+    return sum / (float)fit->whole.n;
 }
 
 /* By how much a parameter changes for a shift of `step` modules. */
@@ -105,20 +149,20 @@ static float stride(const struct grid *grid, int parameter, float step)
     return step * grid_module(grid);
 }
 
-static float goal(const struct fit *fit, const struct grid *grid, float crispness, long *spent)
+static float goal(struct fit *fit, const struct grid *grid, float crispness, long *spent)
 {
     float score = fit_score(fit, grid);
 
-    *spent += 34L * fit->n;
+    *spent += (long)PLACE_COST * fit->fixed.n;
     if (crispness > 0) {
         score += crispness * fit_crispness(fit, grid);
-        *spent += 50L * grid->size * grid->size / (fit->whole_step * fit->whole_step);
+        *spent += (long)PLACE_COST * fit->whole.n;
     }
     return score;
 }
 
-float fit_climb(const struct fit *fit, struct grid *grid, int n_parameters, float step,
-                int n_sweeps, float crispness, long *spent)
+float fit_climb(struct fit *fit, struct grid *grid, int n_parameters, float step, int n_sweeps,
+                float crispness, long *spent)
 {
     float best = goal(fit, grid, crispness, spent);
 
@@ -147,7 +191,7 @@ float fit_climb(const struct fit *fit, struct grid *grid, int n_parameters, floa
     return crispness > 0 ? fit_score(fit, grid) : best;
 }
 
-bool fit_corner(const struct fit *fit, struct grid *grid, float reach, long *spent)
+bool fit_corner(struct fit *fit, struct grid *grid, float reach, long *spent)
 {
     float at = (float)grid->size - 3.5F, best = goal(fit, grid, 1, spent);
     struct point here = grid_point(grid, at, at), a = grid_point(grid, at + 1, at);
@@ -175,7 +219,7 @@ bool fit_corner(const struct fit *fit, struct grid *grid, float reach, long *spe
     return moved;
 }
 
-void fit_bow(const struct fit *fit, struct grid *grid, long *spent)
+void fit_bow(struct fit *fit, struct grid *grid, long *spent)
 {
     float half = (float)grid->size / 2, best = goal(fit, grid, 1, spent);
     struct point middle = grid_point(grid, half, half), a = grid_point(grid, half + 1, half);

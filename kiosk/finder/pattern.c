@@ -240,7 +240,7 @@ long patterns_find(struct patterns *patterns, const struct mask *mask, float sca
             n_looks++;
         }
     }
-    return (long)mask->width * mask->height / row_step + 14 * n_edges + 80 * n_looks;
+    return (long)mask->width * mask->height / row_step + 20 * n_edges + 200 * n_looks;
 }
 
 float pattern_length(const struct pattern *pattern, float dx, float dy)

@@ -41,7 +41,7 @@ static int double_size(struct finder *finder, const struct plane **ret_plane, st
     pyramid_double(from, finder->doubled);
     *plane = (struct plane){finder->doubled, 2 * from->width, 2 * from->height};
     *ret_plane = plane;
-    finder->attempt.spent += (long)n * 6;
+    finder->attempt.spent += (long)n * 12;
     return 0;
 }
 
@@ -64,7 +64,7 @@ int search_patterns(struct finder *finder, const struct stage *stage)
     r = mask_make(&finder->mask, plane, stage->radius, MASK_FLOOR);
     if (r < 0)
         return r;
-    finder->attempt.spent += 9L * plane->width * plane->height;
+    finder->attempt.spent += 12L * plane->width * plane->height;
     finder->attempt.spent +=
         patterns_find(&finder->patterns, &finder->mask, scale, stage->level <= 0 ? 2 : 1);
     if (finder->attempt.show) {
@@ -131,11 +131,14 @@ int search_triples(struct finder *finder)
 
 int search_again(struct finder *finder, const struct grid *grid)
 {
+    unsigned steps = finder->attempt.steps;
     struct outcome outcome;
 
     if (grid->size > finder->attempt.size_max)
         return 0;
+    finder->attempt.steps &= ~(FINDER_CORNER | FINDER_BOW | FINDER_RECTIFY); /* a quick look */
     attempt_grid(&finder->attempt, grid, &outcome);
+    finder->attempt.steps = steps;
     if (outcome.n_texts > 0)
         finder->best = outcome;
     return outcome.n_texts;
