@@ -52,6 +52,11 @@ static const struct config_item items[] = {
     ITEM("clock", "holdover", CONFIG_DURATION, holdover_ms, "3d", .min = 0, .max = 30 * DAY),
     ITEM("store", "event_keep", CONFIG_DURATION, event_keep_ms, "30d", .min = DAY,
          .max = 3650 * DAY),
+    ITEM("store", "order_keep", CONFIG_DURATION, order_keep_ms, "90d", .min = DAY,
+         .max = 3650 * DAY),
+    ITEM("store", "outbox_max", CONFIG_INTEGER, outbox_max, "500000", .min = 1000,
+         .max = 100000000),
+    ITEM("store", "reserve", CONFIG_SIZE, reserve_bytes, "32M", .min = 0, .max = INT64_C(1) << 40),
     ITEM("store", "retention", CONFIG_DURATION, retention_ms, "30d", .min = DAY, .max = 3650 * DAY),
     ITEM("staff", "session_timeout", CONFIG_DURATION, session_timeout_ms, "2min", .min = 5000,
          .max = 60 * MINUTE),
@@ -92,6 +97,10 @@ static int check(const char *path, const struct bank_config *config,
     if (config->backoff_min_ms > config->backoff_max_ms)
         r = config_mistake_add(mistakes, path, 0,
                                "[hq] backoff_min is longer than backoff_max. Make it shorter.");
+    if (r != -ENOMEM && config->order_keep_ms < config->retention_ms)
+        r = config_mistake_add(mistakes, path, 0,
+                               "[store] order_keep is shorter than retention. Make it at least as "
+                               "long.");
     if (r != -ENOMEM && given(config->certificate_file) && !given(config->key_file))
         r = config_mistake_add(mistakes, path, 0,
                                "[hq] certificate_file is given without key_file. Give both.");

@@ -19,7 +19,7 @@ struct bank_config {
     char *clock_source, *clock_file; /* "kernel" or "file" */
     int64_t clock_file_age_ms, holdover_ms;
     /* [store] */
-    int64_t event_keep_ms, retention_ms;
+    int64_t event_keep_ms, retention_ms, order_keep_ms, outbox_max, reserve_bytes;
     /* [staff] */
     int64_t session_timeout_ms;
 };

@@ -64,9 +64,47 @@ int db_error(int sqlite_code)
     }
 }
 
+/* What the operating system said last of the write-ahead log or the file; 0 = nothing. A COMMIT
+ * does not leave it in sqlite3_system_errno(). */
+static int file_errno(sqlite3 *handle)
+{
+    static const int files[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+
+    for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+        sqlite3_file *file = NULL;
+        int error = 0;
+
+        if (sqlite3_file_control(handle, "main", files[i], &file) == SQLITE_OK && file &&
+            file->pMethods &&
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK &&
+            error)
+            return error;
+    }
+    return sqlite3_system_errno(handle);
+}
+
+/* As db_error(), and what SQLite often calls an I/O error only. */
+static int error_of(sqlite3 *handle, int code)
+{
+    int kind = code & 0xFF;
+
+    if (kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN) {
+        switch (file_errno(handle)) {
+        case ENOSPC:
+        case EDQUOT:
+            return -ENOSPC;
+        case EROFS:
+            return -EROFS;
+        default:
+            return -EIO;
+        }
+    }
+    return db_error(code);
+}
+
 int db_exec(struct db *db, const char *sql)
 {
-    return db_error(sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
+    return error_of(db->handle, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
 }
 
 int db_begin(struct db *db)
@@ -92,8 +130,8 @@ void db_rollback(struct db *db)
 
 int db_prepare(struct db *db, const char *sql, sqlite3_stmt **ret_statement)
 {
-    return db_error(
-        sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_statement, NULL));
+    return error_of(db->handle, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                                   ret_statement, NULL));
 }
 
 void db_resetp(sqlite3_stmt **statement)
@@ -108,7 +146,7 @@ int db_step(sqlite3_stmt *statement)
 {
     int code = sqlite3_step(statement);
 
-    return code == SQLITE_ROW ? 1 : db_error(code);
+    return code == SQLITE_ROW ? 1 : error_of(sqlite3_db_handle(statement), code);
 }
 
 int db_run(sqlite3_stmt *statement)
@@ -130,7 +168,7 @@ static int query_integer(struct db *db, const char *sql, int64_t *ret_value)
     sqlite3_stmt *statement = NULL;
     int r;
 
-    r = db_error(sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL));
+    r = error_of(db->handle, sqlite3_prepare_v2(db->handle, sql, -1, &statement, NULL));
     if (r >= 0)
         r = db_step(statement);
     if (r > 0)
@@ -221,9 +259,24 @@ static int check_identity(struct db *db, const char *path, int32_t application_i
     return 0;
 }
 
-/* Walks to the first and last leaf of every table: a few pages each, so that start-up stays short
- * whatever the size (a full PRAGMA quick_check reads every page). */
-static int check_damage(struct db *db, const char *path, char **ret_error)
+#define QUICK_CHECK_BYTES (INT64_C(8) << 20)
+
+/* Every page of a small file: 1 = good. */
+static int quick_check(struct db *db)
+{
+    sqlite3_stmt *check = NULL;
+    int r = error_of(db->handle,
+                     sqlite3_prepare_v2(db->handle, "PRAGMA quick_check(1)", -1, &check, NULL));
+
+    if (r >= 0)
+        r = db_step(check);
+    if (r > 0 && strcmp(db_text(check, 0), "ok") != 0)
+        r = -EUCLEAN;
+    sqlite3_finalize(check);
+    return r;
+}
+
+static int check_edges(struct db *db)
 {
     sqlite3_stmt *names = NULL;
     int r;
@@ -239,10 +292,25 @@ static int check_damage(struct db *db, const char *path, char **ret_error)
 
         r = query_integer(db, db_text(names, 0), &unused);
     }
-    if (r < 0)
-        fail(ret_error, "%s is damaged (%s); restore a backup", path, sqlite3_errmsg(db->handle));
     sqlite3_finalize(names);
     return r;
+}
+
+/* A file that is small is read whole; else to the first and last leaf of every table: a few pages
+ * each, so that start-up stays short whatever the size. */
+static int check_damage(struct db *db, const char *path, char **ret_error)
+{
+    int64_t used = 0, spare = 0;
+    int r = db_size(db, &used, &spare);
+
+    if (r >= 0 && used + spare <= QUICK_CHECK_BYTES)
+        r = quick_check(db);
+    if (r >= 0)
+        r = check_edges(db);
+    if (r < 0)
+        fail(ret_error, "%s is damaged (%s); restore a backup", path,
+             r == -EUCLEAN ? "its pages contradict each other" : sqlite3_errmsg(db->handle));
+    return r < 0 ? r : 0;
 }
 
 static int migrate_one(struct db *db, const char *path, int32_t application_id,
@@ -306,7 +374,11 @@ static int set_up_wal(struct db *db, const char *path, char **ret_error)
 {
     int r;
 
-    r = db_exec(db, "PRAGMA journal_mode = WAL;");
+    /* Only a file that is still empty takes the first one: pages that are freed later can then be
+     * given back bit by bit (db_give_back()). */
+    r = db_exec(db, "PRAGMA auto_vacuum = INCREMENTAL;");
+    if (r >= 0)
+        r = db_exec(db, "PRAGMA journal_mode = WAL;");
     if (r >= 0)
         r = db_exec(db, wal_pragmas);
     if (r < 0)
@@ -368,8 +440,8 @@ int db_open(const char *path, int32_t application_id, const char *const *migrati
     db = calloc(1, sizeof(*db));
     if (!db)
         return -ENOMEM;
-    r = db_error(
-        sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL));
+    r = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    r = db->handle ? error_of(db->handle, r) : -ENOMEM;
     if (r < 0) {
         fail(ret_error, "%s cannot be opened: %s", path,
              db->handle ? sqlite3_errmsg(db->handle) : "no memory");
@@ -388,6 +460,40 @@ int db_open(const char *path, int32_t application_id, const char *const *migrati
         return r;
     *ret_db = TAKE_PTR(db);
     return 0;
+}
+
+int db_size(struct db *db, int64_t *ret_used_bytes, int64_t *ret_free_bytes)
+{
+    int64_t page = 0, pages = 0, unused = 0;
+    int r = query_integer(db, "PRAGMA page_size", &page);
+
+    if (r == 0)
+        r = query_integer(db, "PRAGMA page_count", &pages);
+    if (r == 0)
+        r = query_integer(db, "PRAGMA freelist_count", &unused);
+    if (r < 0)
+        return r;
+    *ret_used_bytes = (pages - unused) * page;
+    *ret_free_bytes = unused * page;
+    return 0;
+}
+
+int db_give_back(struct db *db, int pages)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)", pages);
+    return db_exec(db, sql);
+}
+
+int db_truncate_wal(struct db *db)
+{
+    return db_exec(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+void db_abandon(struct db *db)
+{
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
 struct db *db_free(struct db *db)

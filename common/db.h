@@ -26,12 +26,23 @@ DEFINE_CLEANUP(struct db *, db_free);
 
 /* Maps an SQLite result code to -errno: FULL → -ENOSPC, IOERR → -EIO, READONLY → -EROFS,
  * CORRUPT/NOTADB → -EUCLEAN, BUSY/LOCKED → -EBUSY, CONSTRAINT → -EEXIST, NOMEM → -ENOMEM,
- * else -EPROTO; 0 for OK, ROW and DONE. */
+ * else -EPROTO; 0 for OK, ROW and DONE. The functions below also ask the operating system, so that
+ * a full or read-only disk behind an I/O error comes out as -ENOSPC or -EROFS. */
 int db_error(int sqlite_code);
 
 int db_begin(struct db *db);     /* BEGIN IMMEDIATE */
 int db_commit(struct db *db);    /* on failure the transaction is rolled back */
 void db_rollback(struct db *db); /* harmless outside a transaction */
+/* Bytes of the file that hold something, and that could be given back; without the write-ahead log.
+ */
+int db_size(struct db *db, int64_t *ret_used_bytes, int64_t *ret_free_bytes);
+/* Gives up to `pages` free pages back to the file system; outside a transaction. */
+int db_give_back(struct db *db, int pages);
+/* Moves the write-ahead log into the file and cuts it to nothing, so that nothing which was erased
+ * lives on in it. -EBUSY when somebody reads. */
+int db_truncate_wal(struct db *db);
+/* Closing will not touch the file any more: for one that is damaged. */
+void db_abandon(struct db *db);
 /* Several statements without results. */
 int db_exec(struct db *db, const char *sql);
 /* Prepares once (SQLITE_PREPARE_PERSISTENT). The caller finalises before db_free(). */

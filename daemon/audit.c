@@ -62,20 +62,22 @@ int audit_add_personal(struct store *store, const char *type, json_t *members, j
     return r;
 }
 
-int audit_list(struct store *store, int64_t after, int64_t limit, size_t max_bytes,
-               json_t **ret_events)
+int audit_read(sqlite3_stmt *statement, size_t max_bytes, json_t **ret_events)
 {
-    _cleanup_(db_resetp) sqlite3_stmt *list = store->statements[EVENT_LIST];
+    _cleanup_(db_resetp) sqlite3_stmt *list = statement;
     json_t *events = json_array();
+    int64_t next = 0;
     size_t bytes = 0;
-    int r = events ? db_bind(list, "ii", after, limit) : -ENOMEM;
+    int r = events ? 0 : -ENOMEM;
 
     while (r >= 0 && (r = db_step(list)) > 0) {
         const char *text = db_text(list, 1);
+        int64_t n = sqlite3_column_int64(list, 0);
 
         bytes += strlen(text) + 1;
-        if (bytes > max_bytes && json_array_size(events) > 0)
+        if (json_array_size(events) > 0 && (bytes > max_bytes || n != next))
             break;
+        next = n + 1;
         if (json_array_append_new(events, json_loads(text, 0, NULL)) < 0)
             r = -EUCLEAN;
     }
@@ -85,6 +87,15 @@ int audit_list(struct store *store, int64_t after, int64_t limit, size_t max_byt
     }
     *ret_events = events;
     return 0;
+}
+
+int audit_list(struct store *store, int64_t after, int64_t limit, size_t max_bytes,
+               json_t **ret_events)
+{
+    sqlite3_stmt *list = store->statements[EVENT_LIST];
+    int r = db_bind(list, "ii", after, limit);
+
+    return r < 0 ? r : audit_read(list, max_bytes, ret_events);
 }
 
 int audit_oldest(struct store *store, int64_t *ret_n)
@@ -98,10 +109,31 @@ int audit_oldest(struct store *store, int64_t *ret_n)
     return 0;
 }
 
+/* The first event that must not go; -ENOENT when there is none at all. */
+static int first_kept(struct store *store, int64_t through, int64_t before_ms, int64_t *ret_n)
+{
+    _cleanup_(db_resetp) sqlite3_stmt *kept = store->statements[EVENT_KEPT];
+    int r = db_bind(kept, "ii", through, before_ms);
+
+    if (r == 0)
+        r = db_step(kept);
+    if (r < 0)
+        return r;
+    if (r == 0 || sqlite3_column_type(kept, 0) == SQLITE_NULL)
+        return -ENOENT;
+    *ret_n = sqlite3_column_int64(kept, 0);
+    return 0;
+}
+
 int audit_prune(struct store *store, int64_t through, int64_t before_ms)
 {
     sqlite3_stmt *prune = store->statements[EVENT_PRUNE];
-    int r = db_bind(prune, "ii", through, before_ms);
+    int64_t kept;
+    int r = first_kept(store, through, before_ms, &kept);
 
-    return r < 0 ? r : db_run(prune);
+    if (r == 0)
+        r = db_bind(prune, "i", kept);
+    if (r == 0)
+        r = db_run(prune);
+    return r == -ENOENT ? 0 : r;
 }

@@ -19,5 +19,6 @@ int audit_list(struct store *store, int64_t after, int64_t limit, size_t max_byt
 /* The oldest event that is still held; 0 = none. */
 int audit_oldest(struct store *store, int64_t *ret_n);
 
-/* Drops acknowledged events (n <= through) from before `before_ms`, at most 1,000. */
+/* Drops acknowledged events (n <= through) from before `before_ms`, oldest first and without a
+ * gap, at most 1,000; the newest event always stays. */
 int audit_prune(struct store *store, int64_t through, int64_t before_ms);

@@ -1,6 +1,7 @@
 /* The reading methods of the bus. */
 #include "daemon/bus-inner.h"
 
+#include "common/log.h"
 #include "daemon/audit.h"
 #include "daemon/door-book.h"
 #include "daemon/timekeeper.h"
@@ -106,14 +107,19 @@ int bus_list_orders(sd_bus_message *m, void *userdata, sd_bus_error *error)
         r = sd_bus_message_open_container(reply, 'a', "(sssuuuxx)");
     listing.reply = reply;
     if (r >= 0)
-        r = store_each_order(manager->store, listing.filter.text,
-                             needs_placement(listing.filter.state), SCAN_MAX, 0, append_order,
-                             &listing);
+        r = bus_store_read(manager, store_each_order(manager->store, listing.filter.text,
+                                                     needs_placement(listing.filter.state),
+                                                     SCAN_MAX, 0, append_order, &listing));
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     if (r >= 0)
         r = sd_bus_message_append(reply, "t", (uint64_t)store_order_count(manager->store));
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+int bus_store_read(struct manager *manager, int r)
+{
+    return r < 0 ? manager_store_failed(manager, r, "reading") : r;
 }
 
 static json_t *placements_json(const struct order_record *record)
@@ -148,7 +154,7 @@ int bus_get_order(sd_bus_message *m, void *userdata, sd_bus_error *error)
     int r = sd_bus_message_read(m, "s", &number);
 
     if (r >= 0)
-        r = store_find_order(manager->store, number, &record);
+        r = bus_store_read(manager, store_find_order(manager->store, number, &record));
     if (r < 0)
         return r;
     if (r == 0)
@@ -175,7 +181,7 @@ int bus_list_doors(sd_bus_message *m, void *userdata, sd_bus_error *error)
         const struct door *door = &manager->doors.items[i];
         struct door_view view;
 
-        r = door_book_view(manager, door->number, &view);
+        r = bus_store_read(manager, door_book_view(manager, door->number, &view));
         if (r >= 0)
             r = sd_bus_message_append(
                 reply, "(usbsssxs)", door->number, parcel_size_name(door->size), (int)door->low,
@@ -200,8 +206,9 @@ int bus_list_events(sd_bus_message *m, void *userdata, sd_bus_error *error)
     int r = sd_bus_message_read(m, "tu", &after, &limit);
 
     if (r >= 0)
-        r = audit_list(manager->store, (int64_t)after, limit > LIMIT_MAX ? LIMIT_MAX : limit,
-                       1 << 20, &events);
+        r = bus_store_read(manager,
+                           audit_list(manager->store, (int64_t)after,
+                                      limit > LIMIT_MAX ? LIMIT_MAX : limit, 1 << 20, &events));
     if (r >= 0)
         r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
@@ -223,32 +230,74 @@ static uint64_t seconds_since(uint64_t since_us)
     return since_us ? (clock_boot_us() - since_us) / 1000000 : 0;
 }
 
-int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
+static int append_store(sd_bus_message *m, const struct manager *manager)
 {
-    struct manager *manager = userdata;
-    const struct clock_trust *clock = &manager->clock.trust;
-    const struct uplink *uplink = &manager->uplink;
+    const struct disk *disk = &manager->disk;
+    const struct bank_config *config = &manager->config;
+
+    return sd_bus_message_append(
+        m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "store", "s", disk_state_name(disk->state),
+        "store_detail", "s", disk->detail, "store_since", "x",
+        disk->state == DISK_FINE ? INT64_C(0) : disk->since_ms, "store_bytes", "x",
+        disk->size.used_bytes + disk->size.spare_bytes, "store_spare_bytes", "x",
+        disk->size.spare_bytes, "store_wal_bytes", "x", disk->size.wal_bytes, "disk_free_bytes",
+        "x", disk->size.disk_free_bytes, "disk_reserve_bytes", "x", config->reserve_bytes,
+        "outbox_max", "t", (uint64_t)config->outbox_max);
+}
+
+static int append_status(sd_bus_message *m, struct manager *manager)
+{
     uint64_t last = (uint64_t)store_last_event(manager->store);
     unsigned n_free = 0, faults = 0;
+    int64_t old = 0;
+
+    if (door_book_count(manager, &n_free, &faults) < 0 || store_old_count(manager->store, &old) < 0)
+        log_debug("status without doors: the store cannot be read");
+    return sd_bus_message_append(
+        m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "bank", "s",
+        manager->config.name, "branch", "s", manager->config.branch, "version", "s", PICKUP_VERSION,
+        "boot", "s", manager->boot, "ready", "b", (int)disk_usable(manager), "kiosk", "b",
+        (int)manager->attached, "feed", "s", manager->feed.id, "cursor", "x", manager->feed.cursor,
+        "outbox", "t", last - (uint64_t)manager->uplink.acked, "old_outbox", "t", (uint64_t)old,
+        "log", "s", store_log(manager->store), "last_event", "t", last, "orders", "t",
+        (uint64_t)store_order_count(manager->store), "orphans", "t",
+        (uint64_t)store_orphan_count(manager->store), "doors", "u", (uint32_t)manager->doors.n,
+        "free_doors", "u", n_free, "faults", "u", faults);
+}
+
+static int append_link_and_clock(sd_bus_message *m, const struct manager *manager)
+{
+    const struct link_health *health = &manager->uplink.health;
+    const struct clock_trust *clock = &manager->clock.trust;
     int online = manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED;
-    int r = door_book_count(manager, &n_free, &faults);
+
+    return sd_bus_message_append(
+        m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "online", "b", online,
+        "connection_state", "s", link_health_word(health), "connection", "s", health->detail,
+        "connection_since", "x", health->since_ms, "connection_for_s", "t",
+        seconds_since(health->since_us), "attempts", "u", (uint32_t)health->attempts,
+        "clock_trusted", "b", (int)timekeeper_trusted(manager), "clock_state", "s",
+        clock_verdict_name(clock->verdict), "clock", "s", clock_verdict_text(clock->verdict),
+        "clock_for_s", "t", seconds_since(manager->clock.since_us), "clock_floor", "x",
+        clock->floor_ms);
+}
+
+int bus_get_status(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    struct manager *manager = userdata;
+    int r = sd_bus_message_new_method_return(m, &reply);
 
     (void)timekeeper_now_ms(manager);
-    if (r < 0)
-        return r;
-    return sd_bus_reply_method_return(
-        m, "a{sv}", 27, "bank", "s", manager->config.name, "branch", "s", manager->config.branch,
-        "version", "s", PICKUP_VERSION, "boot", "s", manager->boot, "ready", "b", 1, "kiosk", "b",
-        (int)manager->attached, "online", "b", online, "connection_state", "s",
-        link_health_word(&uplink->health), "connection", "s", uplink->health.detail,
-        "connection_since", "x", uplink->health.since_ms, "connection_for_s", "t",
-        seconds_since(uplink->health.since_us), "attempts", "u", (uint32_t)uplink->health.attempts,
-        "feed", "s", manager->feed.id, "cursor", "x", manager->feed.cursor, "outbox", "t",
-        last - (uint64_t)uplink->acked, "log", "s", store_log(manager->store), "last_event", "t",
-        last, "orders", "t", (uint64_t)store_order_count(manager->store), "orphans", "t",
-        (uint64_t)store_orphan_count(manager->store), "doors", "u", (uint32_t)manager->doors.n,
-        "free_doors", "u", n_free, "faults", "u", faults, "clock_trusted", "b",
-        (int)timekeeper_trusted(manager), "clock_state", "s", clock_verdict_name(clock->verdict),
-        "clock", "s", clock_verdict_text(clock->verdict), "clock_for_s", "t",
-        seconds_since(manager->clock.since_us), "clock_floor", "x", clock->floor_ms);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "{sv}");
+    if (r >= 0)
+        r = append_status(reply, manager);
+    if (r >= 0)
+        r = append_link_and_clock(reply, manager);
+    if (r >= 0)
+        r = append_store(reply, manager);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }

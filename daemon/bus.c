@@ -118,7 +118,8 @@ static int reply_done(sd_bus_message *m, struct manager *manager, int r, sd_bus_
                                 "There is no such grant, session or order.");
     manager_store_failed(manager, r, "answering the bus");
     return sd_bus_error_setf(error, "io.pickupd.Error.NotDurable",
-                             "The bank cannot write to its store: %s.", strerror(-r));
+                             "The bank cannot write to its store: %s.",
+                             *manager->disk.detail ? manager->disk.detail : strerror(-r));
 }
 
 static void actor_of(sd_bus_message *m, char ret_actor[48])
@@ -258,7 +259,8 @@ static int method_get_grants(sd_bus_message *m, void *userdata, sd_bus_error *er
     struct manager *manager = userdata;
     struct grant grants[ORDER_PARCELS_MAX];
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    int n = store_grants_out(manager->store, grants, ELEMENTSOF(grants)), r;
+    int n = bus_store_read(manager, store_grants_out(manager->store, grants, ELEMENTSOF(grants)));
+    int r;
 
     if (n < 0)
         return n;
@@ -452,7 +454,9 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
     if (strcmp(property, "Version") == 0)
         return sd_bus_message_append(reply, "s", PICKUP_VERSION);
     if (strcmp(property, "Ready") == 0)
-        return sd_bus_message_append(reply, "b", 1);
+        return sd_bus_message_append(reply, "b", (int)disk_usable(manager));
+    if (strcmp(property, "Store") == 0)
+        return sd_bus_message_append(reply, "s", disk_state_name(manager->disk.state));
     if (strcmp(property, "Online") == 0)
         return sd_bus_message_append(reply, "b",
                                      manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED);
@@ -496,7 +500,8 @@ static const sd_bus_vtable vtable[] = {
     PROPERTY("Branch", "q", SD_BUS_VTABLE_PROPERTY_CONST),
     PROPERTY("Boot", "s", SD_BUS_VTABLE_PROPERTY_CONST),
     PROPERTY("Version", "s", SD_BUS_VTABLE_PROPERTY_CONST),
-    PROPERTY("Ready", "b", SD_BUS_VTABLE_PROPERTY_CONST),
+    PROPERTY("Ready", "b", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    PROPERTY("Store", "s", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     PROPERTY("Online", "b", SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     PROPERTY("ClockTrusted", "b", 0),
     PROPERTY("FreeDoors", "u", 0),
@@ -534,7 +539,8 @@ void bus_tell_door(struct manager *manager, uint32_t door)
 void bus_tell_properties(struct manager *manager)
 {
     if (manager->bus)
-        (void)sd_bus_emit_properties_changed(manager->bus, PATH, NAME, "Online", NULL);
+        (void)sd_bus_emit_properties_changed(manager->bus, PATH, NAME, "Online", "Ready", "Store",
+                                             NULL);
 }
 
 static int connect_bus(const char *address, sd_bus **ret_bus)

@@ -134,9 +134,12 @@ void command_take(struct manager *manager, const char *json, size_t n, bool reta
         return;
     }
     r = store_find_command(manager->store, command.id, &result, &reason);
-    if (r > 0) {
+    if (r < 0) {
+        manager_store_failed(manager, r, "looking for a command");
+        reply(manager, command.id, "failed", "the bank cannot read its store");
+    } else if (r > 0) {
         reply(manager, command.id, "refused", "this id was seen before");
-    } else if (r == 0) {
+    } else {
         why = refusal(manager, &command, retained);
         r = remember(manager, &command, why ? "refused" : "accepted", why ? why : "");
         if (r < 0)

@@ -80,6 +80,8 @@ static int open_door(struct manager *manager, enum session_kind kind, const char
     snprintf(session.actor, sizeof(session.actor), "%s", actor);
     if (manager->session.kind == SESSION_STAFF)
         session = manager->session;
+    if (disk_refuses_grant(manager, answer))
+        return 0;
     r = visit_begin(manager, &session, kind, &item, 1);
     if (r < 0)
         return answer_failed(manager, r, answer);
@@ -93,6 +95,8 @@ static int staff_free(struct manager *manager, struct answer *answer)
 {
     enum session_state state = manager->session.state;
 
+    if (disk_refuses(manager, answer))
+        return 0;
     if (session_can_be_replaced(&manager->session) || state == SESSION_WAITING ||
         state == SESSION_STOCK_CONFIRM)
         return 1;

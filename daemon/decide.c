@@ -24,9 +24,13 @@ int answer_failed(struct manager *manager, int r, struct answer *answer)
                  "the kiosk is away; is pickup-kiosk running?");
         return 0;
     }
-    snprintf(answer->reason, sizeof(answer->reason), "the bank cannot write to its store: %s",
-             strerror(-r));
-    return manager_store_failed(manager, r, "deciding");
+    manager_store_failed(manager, r, "deciding");
+    if (*manager->disk.detail)
+        snprintf(answer->reason, sizeof(answer->reason), "%s", manager->disk.detail);
+    else
+        snprintf(answer->reason, sizeof(answer->reason), "the bank cannot write to its store: %s",
+                 strerror(-r));
+    return r;
 }
 
 int answer_refuse(struct answer *answer, const char *format, ...)
@@ -51,8 +55,9 @@ static int refused(struct manager *manager, const char *code, const struct order
                       json_pack("{ss ss ss*}", "outcome", outcome_name(answer->outcome), "code",
                                 code, "order", order ? order->id : NULL));
     r = store_finish(manager->store, r);
+    /* A refusal opens nothing: it is told also when it cannot be recorded. */
     if (r < 0)
-        return answer_failed(manager, r, answer);
+        manager_store_failed(manager, r, "noting a refusal");
     return 0;
 }
 
@@ -145,6 +150,8 @@ static int open_order(struct manager *manager, const struct order_record *record
     snprintf(session.order, sizeof(session.order), "%s", record->order->id);
     snprintf(session.display, sizeof(session.display), "%s", answer->display);
     snprintf(session.lang, sizeof(session.lang), "%s", answer->lang);
+    if (disk_refuses_grant(manager, answer))
+        return 0;
     r = visit_begin(manager, &session, SESSION_COLLECTION, items, n);
     if (r < 0)
         return answer_failed(manager, r, answer);
@@ -273,6 +280,8 @@ int decide_present(struct manager *manager, const char *text, struct answer *ret
 
     memset(ret_answer, 0, sizeof(*ret_answer));
     (void)timekeeper_now_ms(manager);
+    if (disk_refuses(manager, ret_answer))
+        return 0;
     if (in_staff_session(manager)) {
         if (code.kind == CODE_S1 && result == CODE_OK)
             return end_staff_session(manager, ret_answer);
@@ -336,6 +345,8 @@ int decide_number(struct manager *manager, const char *typed, struct answer *ret
     int r;
 
     memset(ret_answer, 0, sizeof(*ret_answer));
+    if (disk_refuses(manager, ret_answer))
+        return 0;
     ret_answer->wait_ms = number_throttle_wait_ms(&manager->throttle, now_ms);
     if (ret_answer->wait_ms > 0) {
         ret_answer->outcome = OUTCOME_NUMBER_WAIT;

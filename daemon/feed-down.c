@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/wire.h"
 #include "daemon/audit.h"
+#include "daemon/door-book.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -41,6 +42,33 @@ static int reject(struct manager *manager, const json_t *document, const char *r
                                json_integer_value(seq), "reason", reason));
 }
 
+/* HQ says that the parcel lies in a door of this bank, by a log that is not the present one. */
+static int rebuild_placed(struct manager *manager, const char *number, const char *parcel,
+                          uint32_t door, const char *log)
+{
+    struct door_content content;
+    int whole = store_knows_log(manager->store, log), r;
+
+    if (whole < 0 && whole != -ENOENT)
+        return whole;
+    if (whole > 0)
+        return 0; /* that log was rescued whole: the bank knows better what became of it since */
+    r = store_door_content(manager->store, door, &content);
+    if (r != 0) {
+        if (r > 0)
+            log_warning("HQ has parcel %s in door %u, where %s lies: staff must look", parcel, door,
+                        content.parcel);
+        return r < 0 ? r : 0;
+    }
+    r = store_set_placement(manager->store, parcel, number, door, PLACEMENT_UNCONFIRMED,
+                            clock_now_ms());
+    /* Part of that log is lost, and with it perhaps that something else lies there now: the door
+     * opens for nobody until staff have looked (promise 1). */
+    if (r == 0 && whole == 0)
+        r = door_book_jam(manager, door);
+    return r;
+}
+
 /* A board that was wiped or replaced learns from HQ where its parcels lie; staff then look. */
 static int rebuild(struct manager *manager, const char *number, const json_t *parcel)
 {
@@ -62,9 +90,10 @@ static int rebuild(struct manager *manager, const char *number, const json_t *pa
     r = store_get_placement(manager->store, id, &placement);
     if (r != 0)
         return r < 0 ? r : 0;
-    return store_set_placement(manager->store, id, number, (uint32_t)door,
-                               known == placed ? PLACEMENT_UNCONFIRMED : PLACEMENT_COLLECTED,
-                               clock_now_ms());
+    if (known == collected)
+        return store_set_placement(manager->store, id, number, (uint32_t)door, PLACEMENT_COLLECTED,
+                                   clock_now_ms());
+    return rebuild_placed(manager, number, id, (uint32_t)door, log);
 }
 
 /* An HQ that was restored is told of hand-overs that it has forgotten. */
@@ -229,8 +258,11 @@ void feed_down_page(struct manager *manager, const char *json, size_t n)
     _cleanup_free_ char *reason = NULL;
     struct feed_page page;
     enum feed_verdict verdict;
-    int r = wire_orders_read(json, n, &message, &reason);
+    int r;
 
+    if (manager->disk.state != DISK_FINE)
+        return; /* it is fetched when it can be kept */
+    r = wire_orders_read(json, n, &message, &reason);
     if (r < 0) {
         log_warning("a page of the feed cannot be read: %s", reason ? reason : strerror(-r));
         return;
@@ -302,7 +334,7 @@ void feed_down_fetch(struct manager *manager, bool poll)
     char topic[WIRE_TOPIC_MAX];
 
     follow_store(manager);
-    if (mqtt_state(manager->mqtt) != MQTT_CONNECTED ||
+    if (manager->disk.state != DISK_FINE || mqtt_state(manager->mqtt) != MQTT_CONNECTED ||
         !feed_wants_fetch(&manager->feed, now_ms, manager->config.resend_ms, poll, &message.after))
         return;
     memcpy(message.feed, manager->feed.id, sizeof(message.feed));

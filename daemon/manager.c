@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "daemon/audit.h"
 #include "daemon/bus.h"
+#include "daemon/door-book.h"
 #include "daemon/feed-down.h"
 #include "daemon/housekeeping.h"
 #include "daemon/timekeeper.h"
@@ -16,6 +17,7 @@
 
 #define TICK_US            (250 * 1000)
 #define HOUSEKEEP_EVERY_US (10 * 1000 * 1000)
+#define HOUSEKEEP_SOON_US  (1000 * 1000) /* while there is more to do */
 
 static int load_config(struct manager *manager, const char *path)
 {
@@ -97,38 +99,61 @@ static int restore_throttle(struct manager *manager)
     return 0;
 }
 
-static int note_start(struct manager *manager)
+int manager_read_store(struct manager *manager)
 {
-    int r = store_begin(manager->store);
+    int64_t floor_ms = manager->clock.trust.floor_ms;
+    int r = timekeeper_restore(manager);
 
-    if (r == 0)
-        r = audit_add(manager->store, "boot", json_pack("{ss}", "version", PICKUP_VERSION));
-    return store_finish(manager->store, r);
-}
-
-static int open_store(struct manager *manager, const char *state)
-{
-    _cleanup_free_ char *problem = NULL;
-    int r = store_open(state, manager->config.name, manager->boot, &manager->store, &problem);
-
-    if (r < 0) {
-        log_error("%s", problem ? problem : strerror(-r));
-        return r;
-    }
-    r = timekeeper_restore(manager);
+    /* A store that was lost may know less than this run does; the floor is never undercut. */
+    if (manager->clock.trust.floor_ms < floor_ms)
+        manager->clock.trust.floor_ms = floor_ms;
     if (r == 0)
         r = restore_throttle(manager);
     if (r == 0)
         r = manager_load_keys(manager);
     if (r == 0)
         r = feed_down_restore(manager);
-    if (r == 0) {
-        (void)timekeeper_now_ms(manager);
-        r = note_start(manager);
-    }
+    if (r == 0)
+        r = uplink_restore(manager);
+    (void)timekeeper_now_ms(manager);
+    return r;
+}
+
+void manager_forget(struct manager *manager)
+{
+    memset(&manager->session, 0, sizeof(manager->session));
+    memset(&manager->sweep, 0, sizeof(manager->sweep));
+    manager->batch_rows = 0;
+    manager->uplink.applied_due = 0;
+    manager->n_keys = 0;
+    (void)feed_down_restore(manager);
+    (void)uplink_restore(manager);
+}
+
+/* What the kiosk said of the doors while there was no store to note it in. */
+static int note_faulty_doors(struct manager *manager)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; manager->attached && r >= 0 && i < manager->doors.n; i++)
+        r = door_book_set_faulty(manager, i + 1, manager->faulty[i]);
+    return r < 0 ? r : 0;
+}
+
+int manager_note_start(struct manager *manager)
+{
+    int r = store_begin(manager->store);
+
+    if (r == 0)
+        r = audit_add(manager->store, "boot", json_pack("{ss}", "version", PICKUP_VERSION));
+    if (r == 0)
+        r = note_faulty_doors(manager);
+    r = store_finish(manager->store, r);
     if (r == 0)
         r = visit_restore(manager);
-    return r < 0 ? log_errno(r, "cannot take up the store in %s", state) : 0;
+    if (r == 0)
+        bus_tell_session(manager, &manager->session);
+    return r;
 }
 
 int manager_new(sd_event *event, const char *config, const char *state,
@@ -144,8 +169,10 @@ int manager_new(sd_event *event, const char *config, const char *state,
     r = load_config(manager, config);
     if (r < 0)
         return r;
+    manager->state = strdup(state);
     manager->sensors = calloc(manager->doors.n, sizeof(*manager->sensors));
-    if (!manager->sensors)
+    manager->faulty = calloc(manager->doors.n, sizeof(*manager->faulty));
+    if (!manager->state || !manager->sensors || !manager->faulty)
         return -ENOMEM;
     r = clock_boot_id(manager->boot);
     if (r < 0)
@@ -155,7 +182,7 @@ int manager_new(sd_event *event, const char *config, const char *state,
         r = load_secret(manager->config.number_key, true, manager->number_key,
                         sizeof(manager->number_key));
     if (r == 0)
-        r = open_store(manager, state);
+        r = disk_open(manager);
     if (r < 0)
         return r;
     *ret_manager = TAKE_PTR(manager);
@@ -182,9 +209,16 @@ struct manager *manager_free(struct manager *manager)
     sodium_memzero(manager->number_key, sizeof(manager->number_key));
     free(manager->keys);
     free(manager->sensors);
+    free(manager->faulty);
+    free(manager->state);
     sd_event_unref(manager->event);
     free(manager);
     return NULL;
+}
+
+static uint64_t housekeep_every_us(const struct manager *manager)
+{
+    return manager->sweep.more ? HOUSEKEEP_SOON_US : HOUSEKEEP_EVERY_US;
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
@@ -192,10 +226,15 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
     struct manager *manager = userdata;
     int r;
 
-    timekeeper_tick(manager);
-    visit_tick(manager);
+    disk_tick(manager);
+    if (disk_usable(manager)) {
+        timekeeper_tick(manager);
+        visit_tick(manager);
+    } else {
+        (void)timekeeper_now_ms(manager);
+    }
     uplink_tick(manager);
-    if (usec - manager->housekept_us >= HOUSEKEEP_EVERY_US) {
+    if (disk_usable(manager) && usec - manager->housekept_us >= housekeep_every_us(manager)) {
         manager->housekept_us = usec;
         housekeeping_tick(manager);
     }
@@ -219,7 +258,5 @@ int manager_start(struct manager *manager, const char *bus)
 
 int manager_store_failed(struct manager *manager, int r, const char *doing)
 {
-    log_error("the store failed while %s: %s; nothing was changed, doors stay shut", doing,
-              strerror(-r));
-    return r;
+    return disk_failed(manager, r, doing);
 }

@@ -9,6 +9,7 @@
 #include "common/feed.h"
 #include "common/link-health.h"
 #include "common/number.h"
+#include "daemon/disk.h"
 #include "daemon/session.h"
 #include "daemon/store.h"
 
@@ -24,6 +25,9 @@ enum sensor {
 
 /* The up feed, see uplink.h. */
 struct uplink {
+    char old_log[37];    /* an earlier log that HQ gets first; "" = none */
+    int64_t old_sent;    /* of that log, on this connection */
+    unsigned old_tries;  /* since HQ last took something of it */
     int64_t acked;       /* HQ has these */
     int64_t sent;        /* sent on this connection up to here */
     int64_t moved_us;    /* monotonic: last sent or acknowledged */
@@ -53,9 +57,13 @@ struct manager {
     struct doors doors;
     char boot[33];
 
+    char *state; /* folder of the store */
     struct store *store;
+    struct disk disk;
+    struct store_sweep sweep;
     struct session session;
     enum sensor *sensors;      /* by door number - 1 */
+    bool *faulty;              /* by door number - 1: what the kiosk said last */
     bool attached;             /* a kiosk is there and has said where the doors stand */
     uint64_t session_moved_us; /* CLOCK_BOOTTIME: when the session last changed */
     uint64_t started_us;       /* CLOCK_BOOTTIME */
@@ -93,6 +101,12 @@ int manager_start(struct manager *manager, const char *bus);
 
 /* Reads the public keys for codes and badges again, after a document of kind "key" came. */
 int manager_load_keys(struct manager *manager);
+
+/* For disk.c: the memory follows a store that was opened or lost … */
+int manager_read_store(struct manager *manager);
+void manager_forget(struct manager *manager);
+/* … and this start is noted in it. */
+int manager_note_start(struct manager *manager);
 
 /* Logs that the store failed and what that means; returns `r`. */
 int manager_store_failed(struct manager *manager, int r, const char *doing);

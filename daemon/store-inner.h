@@ -20,7 +20,8 @@ enum store_statement {
     ORDER_COUNT,
     ORDER_ENDED,
     ORDER_ID_SEEN,
-    ORDER_ERASABLE,
+    ORDER_SLICE,
+    ORDER_DELETE,
     ORDER_ERASE,
     PARCELS_CLEAR,
     PARCEL_INSERT,
@@ -29,19 +30,23 @@ enum store_statement {
     DOCUMENT_GET,
     DOCUMENT_LIST,
     EPOCH_RAISE,
+    EPOCH_CLEAR,
     EPOCH_GET,
     PLACEMENT_GET,
     PLACEMENT_SET,
     PLACEMENT_DELETE,
+    PLACEMENTS_CLEAR,
     PLACEMENT_AT_DOOR,
     DOOR_GET,
     DOOR_SET,
     SESSION_INSERT,
     SESSION_END,
+    SESSIONS_PRUNE,
     SESSION_LIVE,
     GRANT_INSERT,
     GRANT_GET,
     GRANT_SAVE,
+    GRANTS_PRUNE,
     GRANTS_OUT,
     GRANTS_OF_SESSION,
     EVENT_INSERT,
@@ -50,9 +55,20 @@ enum store_statement {
     EVENT_OLDEST,
     EVENT_PERSONAL,
     EVENT_ERASE,
+    EVENT_KEPT,
     EVENT_PRUNE,
+    EVENT_WAITING_SINCE,
+    OLD_LOG,
+    OLD_LIST,
+    OLD_ADD,
+    OLD_FORGET,
+    OLD_DELETE,
+    OLD_COUNT,
+    OLD_PERSONAL,
+    OLD_ERASE,
     COMMAND_GET,
     COMMAND_ADD,
+    COMMANDS_PRUNE,
     STORE_STATEMENTS,
 };
 
@@ -72,6 +88,8 @@ struct store {
     char log[37];
     char boot[33];
     char *bank;
+    char *path;        /* of the file; "" = the stand-in */
+    char *rescue_note; /* what opening rescued, as a sentence; NULL = nothing */
     int64_t n_orders, n_orphans, generation;
     struct store_chain chain, chain_at_begin;
     int64_t n_orders_at_begin, n_orphans_at_begin, generation_at_begin;
@@ -79,4 +97,9 @@ struct store {
     bool batch_lost; /* a batch was undone and the feed has not heard of it yet */
     int64_t newest_trusted_ms;
     bool clock_trusted;
+    bool stands_in; /* takes no transaction */
 };
+
+/* Reads rows of (n, event), as many as fit into `max_bytes`, at least one, to the first gap; resets
+ * the statement. */
+int audit_read(sqlite3_stmt *statement, size_t max_bytes, json_t **ret_events);

@@ -48,7 +48,14 @@ static const char first[] =
 /* `id_seen_until` is us of CLOCK_BOOTTIME in the boot that stands beside it. */
 static const char id_seen_boot[] = "ALTER TABLE orders ADD COLUMN id_seen_boot TEXT;";
 
-const char *const store_migrations[] = {first, id_seen_boot};
+/* What was rescued from a store that was set aside: events that HQ may not have, under the log
+ * that they belong to. */
+static const char old_events[] =
+    "CREATE TABLE old_events (id INTEGER PRIMARY KEY, log TEXT NOT NULL, n INTEGER NOT NULL,"
+    " number TEXT, event TEXT NOT NULL, personal INTEGER NOT NULL,"
+    " UNIQUE (log, n)) STRICT;";
+
+const char *const store_migrations[] = {first, id_seen_boot, old_events};
 const size_t store_n_migrations = ELEMENTSOF(store_migrations);
 
 #define ORDER_COLUMNS                                                                              \
@@ -84,10 +91,12 @@ const char *const store_sql[STORE_STATEMENTS] = {
     [ORDER_COUNT] = "SELECT count(*) FROM orders",
     [ORDER_ENDED] = "UPDATE orders SET ended_at = ?2 WHERE number = ?1 AND ended_at IS NULL",
     [ORDER_ID_SEEN] = "UPDATE orders SET id_seen_until = ?2, id_seen_boot = ?3 WHERE number = ?1",
-    [ORDER_ERASABLE] =
-        ORDER_COLUMNS "WHERE o.erased = 0 AND (o.ended_at < ?1 OR (o.ended_at IS NULL AND"
-                      " o.pickup_until > 0 AND o.pickup_until < ?1)) AND NOT EXISTS (SELECT 1 FROM"
-                      " placements p WHERE p.number = o.number AND p.state IN (1, 2)) LIMIT ?2",
+    /* A slice of the table by rowid: the work is bounded, and no index slows the feed down. */
+    [ORDER_SLICE] =
+        "SELECT o.id, o.number, o.erased, coalesce(o.ended_at, nullif(o.pickup_until,"
+        " 0)), o.generation, EXISTS (SELECT 1 FROM placements p WHERE p.number = o.number AND"
+        " p.state IN (1, 2)) FROM orders o WHERE o.id > ?1 ORDER BY o.id LIMIT ?2",
+    [ORDER_DELETE] = "DELETE FROM orders WHERE id = ?1",
     [ORDER_ERASE] = "UPDATE orders SET document = ?2, number_digest = NULL, erased = 1"
                     " WHERE number = ?1",
     [PARCELS_CLEAR] = "DELETE FROM parcels WHERE order_id = ?1",
@@ -103,6 +112,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
 
     [EPOCH_RAISE] = "INSERT INTO epochs (handle, epoch) VALUES (?1, ?2) ON CONFLICT (handle)"
                     " DO UPDATE SET epoch = excluded.epoch WHERE epoch < excluded.epoch",
+    [EPOCH_CLEAR] = "DELETE FROM epochs WHERE handle = (SELECT handle FROM orders WHERE id = ?1)",
     [EPOCH_GET] = "SELECT epoch FROM epochs WHERE handle = ?1",
 
     [PLACEMENT_GET] = "SELECT p.state, p.door, p.since,"
@@ -115,6 +125,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
                       " number = excluded.number, door = excluded.door, state = excluded.state,"
                       " since = excluded.since",
     [PLACEMENT_DELETE] = "DELETE FROM placements WHERE parcel = ?1",
+    [PLACEMENTS_CLEAR] = "DELETE FROM placements WHERE number = ?1",
     [PLACEMENT_AT_DOOR] = "SELECT parcel, number, state, since FROM placements"
                           " WHERE door = ?1 AND state IN (1, 2)",
 
@@ -126,6 +137,8 @@ const char *const store_sql[STORE_STATEMENTS] = {
     [SESSION_INSERT] = "INSERT INTO sessions (kind, number, staff, role, actor, boot, begun_us)"
                        " VALUES (?1,?2,?3,?4,?5,?6,?7)",
     [SESSION_END] = "UPDATE sessions SET ended_at = ?2 WHERE id = ?1",
+    [SESSIONS_PRUNE] = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions"
+                       " WHERE ended_at < ?1 ORDER BY id LIMIT 500)",
     [SESSION_LIVE] = "SELECT id, kind, number, staff, role, actor, boot, begun_us FROM sessions"
                      " WHERE ended_at IS NULL ORDER BY id DESC LIMIT 1",
 
@@ -134,6 +147,9 @@ const char *const store_sql[STORE_STATEMENTS] = {
     [GRANT_GET] = GRANT_COLUMNS "WHERE id = ?1",
     [GRANT_SAVE] = "UPDATE grants SET outcome = ?2, pulsed = ?3, closed = ?4, confirmed = ?5"
                    " WHERE id = ?1",
+    [GRANTS_PRUNE] = "DELETE FROM grants WHERE id IN (SELECT g.id FROM grants g NOT INDEXED"
+                     " WHERE g.at < ?1 AND g.outcome <> 0 AND NOT EXISTS (SELECT 1 FROM sessions s"
+                     " WHERE s.id = g.session AND s.ended_at IS NULL) ORDER BY g.id LIMIT 500)",
     [GRANTS_OUT] = GRANT_COLUMNS "WHERE outcome = 0 ORDER BY id",
     [GRANTS_OF_SESSION] = GRANT_COLUMNS "WHERE session = ?1 ORDER BY id",
 
@@ -143,10 +159,26 @@ const char *const store_sql[STORE_STATEMENTS] = {
     [EVENT_OLDEST] = "SELECT coalesce(min(n), 0) FROM events",
     [EVENT_PERSONAL] = "SELECT n, event FROM events WHERE personal = 1 AND number = ?1",
     [EVENT_ERASE] = "UPDATE events SET event = ?2, personal = 0 WHERE n = ?1",
-    /* The newest stays: the chain goes on from it. */
-    [EVENT_PRUNE] = "DELETE FROM events WHERE n IN (SELECT n FROM events WHERE n <= ?1 AND at < ?2"
-                    " AND n < (SELECT max(n) FROM events) ORDER BY n LIMIT 1000)",
+    /* The first event that must stay; not further than 1,000 from the oldest. */
+    [EVENT_KEPT] = "SELECT coalesce((SELECT n FROM (SELECT n, at FROM events ORDER BY n LIMIT 1000)"
+                   " WHERE n > ?1 OR at >= ?2 ORDER BY n LIMIT 1),"
+                   " (SELECT max(n) FROM (SELECT n FROM events ORDER BY n LIMIT 1000)))",
+    [EVENT_PRUNE] = "DELETE FROM events WHERE n < ?1",
+    [EVENT_WAITING_SINCE] = "SELECT at FROM events WHERE n > ?1 ORDER BY n LIMIT 1",
+
+    [OLD_LOG] = "SELECT log FROM old_events ORDER BY id LIMIT 1",
+    [OLD_LIST] = "SELECT n, event FROM old_events WHERE log = ?1 AND n > ?2 ORDER BY n"
+                 " LIMIT ?3",
+    [OLD_ADD] = "INSERT OR IGNORE INTO old_events (log, n, number, event, personal)"
+                " VALUES (?1,?2,?3,?4,?5)",
+    [OLD_FORGET] = "DELETE FROM old_events WHERE log = ?1 AND n = ?2",
+    [OLD_DELETE] = "DELETE FROM old_events WHERE log = ?1 AND n <= ?2",
+    [OLD_COUNT] = "SELECT count(*) FROM old_events",
+    [OLD_PERSONAL] = "SELECT id, event FROM old_events WHERE personal = 1 AND number = ?1",
+    [OLD_ERASE] = "UPDATE old_events SET event = ?2, personal = 0 WHERE id = ?1",
 
     [COMMAND_GET] = "SELECT result, reason FROM commands WHERE id = ?1",
     [COMMAND_ADD] = "INSERT INTO commands (id, at, result, reason) VALUES (?1,?2,?3,?4)",
+    [COMMANDS_PRUNE] = "DELETE FROM commands WHERE rowid IN (SELECT rowid FROM commands"
+                       " WHERE at < ?1 ORDER BY rowid LIMIT 500)",
 };

@@ -1,6 +1,8 @@
 #include "daemon/store-inner.h"
 
+#include "common/db-wal.h"
 #include "common/uuid.h"
+#include "daemon/store-damage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -80,22 +82,14 @@ static int make_folder(const char *state, char **ret_error)
     return 0;
 }
 
-int store_open(const char *state, const char *bank, const char *boot, struct store **ret_store,
-               char **ret_error)
+static int read_all(struct store *store, const char *bank, const char *boot, char **ret_error)
 {
-    _cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
-    _cleanup_free_ char *path = NULL;
     int r;
 
-    if (!store || !(store->bank = strdup(bank)) || asprintf(&path, "%s/bank.db", state) < 0)
+    store->bank = strdup(bank);
+    if (!store->bank)
         return -ENOMEM;
     snprintf(store->boot, sizeof(store->boot), "%s", boot);
-    r = make_folder(state, ret_error);
-    if (r < 0)
-        return r;
-    r = db_open(path, APPLICATION_ID, store_migrations, store_n_migrations, &store->db, ret_error);
-    if (r < 0)
-        return r;
     r = db_prepare_all(store->db, store_sql, STORE_STATEMENTS, store->statements);
     if (r == 0)
         r = read_log(store);
@@ -103,14 +97,90 @@ int store_open(const char *state, const char *bank, const char *boot, struct sto
         r = read_chain(store);
     if (r >= 0)
         r = read_numbers(store);
+    if (r < 0 && asprintf(ret_error, "%s cannot be read: %s", *store->path ? store->path : "memory",
+                          strerror(-r)) < 0)
+        *ret_error = NULL;
+    return r < 0 ? r : 0;
+}
+
+/* Something is wrong with the write-ahead log that SQLite would pass over. */
+static int check_wal(struct store *store, char **ret_error)
+{
+    _cleanup_free_ char *wal = NULL;
+    int r;
+
+    if (asprintf(&wal, "%s-wal", store->path) < 0) {
+        wal = NULL;
+        return -ENOMEM;
+    }
+    r = db_wal_check(wal);
+    if (r < 0 && asprintf(ret_error, "%s cannot be trusted: %s", wal,
+                          r == -EUCLEAN ? "commits in it are damaged" : strerror(-r)) < 0)
+        *ret_error = NULL;
+    return r;
+}
+
+int store_open(const char *state, const char *bank, const char *boot, struct store **ret_store,
+               char **ret_error)
+{
+    _cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
+    char aside[STORE_ASIDE_MAX];
+    int resume, r;
+
+    *ret_error = NULL;
+    if (!store || asprintf(&store->path, "%s/" STORE_FILE, state) < 0)
+        return -ENOMEM;
+    r = make_folder(state, ret_error);
+    if (r < 0)
+        return r;
+    resume = store_aside_resume(state, aside);
+    r = resume < 0 ? resume : check_wal(store, ret_error);
+    if (r == 0)
+        r = db_open(store->path, APPLICATION_ID, store_migrations, store_n_migrations, &store->db,
+                    ret_error);
+    if (r == 0)
+        r = read_all(store, bank, boot, ret_error);
+    if (r == 0 && resume > 0) {
+        r = store_rescue(store, state, aside);
+        if (r == 0)
+            r = store_aside_done(state);
+    }
     if (r < 0) {
-        if (asprintf(ret_error, "%s cannot be read: %s. Keep the file, and restore a good one.",
-                     path, strerror(-r)) < 0)
+        if (!*ret_error &&
+            asprintf(ret_error, "the store in %s cannot be opened: %s", state, strerror(-r)) < 0)
             *ret_error = NULL;
+        store_abandon(TAKE_PTR(store));
         return r;
     }
     *ret_store = TAKE_PTR(store);
     return 0;
+}
+
+int store_open_standin(const char *bank, const char *boot, struct store **ret_store)
+{
+    _cleanup_(store_freep) struct store *store = calloc(1, sizeof(*store));
+    _cleanup_free_ char *problem = NULL;
+    int r;
+
+    if (!store || !(store->path = strdup("")))
+        return -ENOMEM;
+    r = db_open(":memory:", APPLICATION_ID, store_migrations, store_n_migrations, &store->db,
+                &problem);
+    if (r == 0)
+        r = read_all(store, bank, boot, &problem);
+    if (r < 0)
+        return r;
+    *store->log = '\0';
+    store->stands_in = true;
+    *ret_store = TAKE_PTR(store);
+    return 0;
+}
+
+struct store *store_abandon(struct store *store)
+{
+    if (store && store->db)
+        db_abandon(store->db);
+    return store_free(store);
 }
 
 struct store *store_free(struct store *store)
@@ -123,13 +193,16 @@ struct store *store_free(struct store *store)
         db_free(store->db);
     }
     free(store->bank);
+    free(store->path);
+    free(store->rescue_note);
     free(store);
     return NULL;
 }
 
 static int begin(struct store *store)
 {
-    int r = db_begin(store->db);
+    /* What is written into a stand-in would be lost, and nobody would know. */
+    int r = store->stands_in ? -EROFS : db_begin(store->db);
 
     if (r < 0)
         return r;

@@ -96,9 +96,6 @@ int store_put_moved(struct store *store, const char *number, int64_t rev, int64_
 int store_order_ended(struct store *store, const char *number, int64_t now_ms);
 /* The document check is released until then (CLOCK_BOOTTIME), in this boot only. */
 int store_set_id_seen(struct store *store, const char *number, uint64_t until_us);
-/* Erases what identifies a person in up to `limit` orders that ended before `before_ms`. Returns
- * how many. */
-int store_erase_ended(struct store *store, int64_t before_ms, int limit);
 
 /* Documents of the other kinds. store_put_document: 1 = stored, 0 = not newer. */
 int store_put_document(struct store *store, const char *kind, const char *name, int64_t rev,
@@ -116,6 +113,60 @@ int64_t store_generation(const struct store *store);
 /* Highest epoch that a genuine code has shown; raising never lowers. */
 int store_raise_epoch(struct store *store, uint64_t handle, uint8_t epoch);
 int store_get_epoch(struct store *store, uint64_t handle, uint8_t *ret_epoch);
+
+/* ---- what is kept how long (store-keep.c) ---- */
+
+/* A walk over all orders, a slice at a time. Zeroed at first; kept by the caller. */
+struct store_sweep {
+    int64_t after;       /* row where the next slice begins */
+    int erased, dropped; /* by the last slice */
+    bool more;           /* the slice was cut short: there is more to do at once */
+};
+/* Looks at the next slice of the orders that lie in no door: erases what identifies a person in
+ * those that ended before `erase_ms`, and drops those that ended before `drop_ms` whole. */
+int store_sweep_ended(struct store *store, int64_t erase_ms, int64_t drop_ms,
+                      struct store_sweep *sweep);
+/* Since when the oldest event after `acked` waits for HQ, INT64_MAX = none does; events rescued
+ * from an old store count as waiting since ever (0). */
+int store_waiting_since(struct store *store, int64_t acked, int64_t *ret_ms);
+/* Drops sessions, grants with an outcome, and ids of commands from before `before_ms`; a few
+ * hundred of each. */
+int store_prune(struct store *store, int64_t before_ms);
+
+/* Bytes on the disk. */
+struct store_size {
+    int64_t used_bytes, spare_bytes; /* of the file; spare = free pages inside it */
+    int64_t wal_bytes;
+    int64_t disk_free_bytes; /* of the file system */
+};
+int store_size(struct store *store, struct store_size *ret_size);
+/* Outside a transaction: cuts the write-ahead log to nothing, gives some free pages back. */
+int store_tidy(struct store *store, bool erased);
+
+/* ---- a store that is damaged (store-damage.c, store-rescue.c; docs/protocol.md) ---- */
+
+/* An empty store in memory that stands in while the real one cannot be opened; its log is "". */
+int store_open_standin(const char *bank, const char *boot, struct store **ret_store);
+/* Closes without touching the file any more. */
+struct store *store_abandon(struct store *store);
+/* Puts the store of the folder aside under a name with the time; it is never deleted. The next
+ * store_open() makes a new one and rescues into it what can be read. 0 also when a power cut
+ * interrupted it: store_open() then ends it. */
+int store_set_aside(const char *state, int64_t now_ms);
+/* What opening the store rescued from one that was set aside, as a sentence; NULL = nothing. */
+const char *store_rescue_note(const struct store *store);
+/* What became of an earlier log: 1 = it was rescued whole, 0 = in part, -ENOENT = never heard of.
+ */
+int store_knows_log(struct store *store, const char *log);
+
+/* Events of earlier logs that HQ may not have, oldest log first. 1 = there are some. */
+int store_old_log(struct store *store, char ret_log[37]);
+/* As audit_list(), of that log. It ends before a gap, but may begin behind one. */
+int store_old_list(struct store *store, const char *log, int64_t after, int64_t limit,
+                   size_t max_bytes, json_t **ret_events);
+/* HQ has them: forgets them. */
+int store_old_acked(struct store *store, const char *log, int64_t through);
+int store_old_count(struct store *store, int64_t *ret_n);
 
 /* ---- placements, doors, sessions, grants (store-door.c) ---- */
 

@@ -18,29 +18,45 @@
 #define EVENTS_MAX     500
 #define SILENT_RESENDS 3   /* unanswered for so many times `resend` */
 #define ENVELOPE       512 /* room for the members around the events */
+#define OLD_TRIES_MAX  10  /* times that an earlier log is sent in vain before the own goes on */
 
 static int64_t now_us(void)
 {
     return (int64_t)clock_boot_us();
 }
 
+/* What an operator at HQ must know of the bank's disk. */
+static json_t *store_status(const struct manager *manager)
+{
+    const struct disk *disk = &manager->disk;
+
+    return json_pack("{ss ss* sI sI sI sI}", "state", disk_state_name(disk->state), "detail",
+                     *disk->detail ? disk->detail : NULL, "since",
+                     (json_int_t)(disk->state == DISK_FINE ? 0 : disk->since_ms), "bytes",
+                     (json_int_t)(disk->size.used_bytes + disk->size.spare_bytes), "wal_bytes",
+                     (json_int_t)disk->size.wal_bytes, "free_bytes",
+                     (json_int_t)disk->size.disk_free_bytes);
+}
+
 static json_t *status(struct manager *manager)
 {
+    const char *log = store_log(manager->store);
     unsigned n_free = 0, faults = 0;
 
     (void)door_book_count(manager, &n_free, &faults);
-    return json_pack(
-        "{sb sI ss ss ss* sI ss sI sI sI sI si si s{sI sb ss sI}}", "online", 1, "every_ms",
-        (json_int_t)manager->config.status_ms, "version", PICKUP_VERSION, "boot", manager->boot,
-        "feed", *manager->feed.id ? manager->feed.id : NULL, "cursor",
-        (json_int_t)manager->feed.cursor, "log", store_log(manager->store), "outbox",
-        (json_int_t)(store_last_event(manager->store) - manager->uplink.acked), "last_event",
-        (json_int_t)store_last_event(manager->store), "orphans",
-        (json_int_t)store_orphan_count(manager->store), "doors", (json_int_t)manager->doors.n,
-        "free_doors", (int)n_free, "faults", (int)faults, "clock", "now",
-        (json_int_t)clock_now_ms(), "trusted", (int)timekeeper_trusted(manager), "state",
-        clock_verdict_name(manager->clock.trust.verdict), "floor",
-        (json_int_t)manager->clock.trust.floor_ms);
+    return json_pack("{so sb sI ss ss ss* sI ss* sI sI sI sI si si s{sI sb ss sI}}", "store",
+                     store_status(manager), "online", 1, "every_ms",
+                     (json_int_t)manager->config.status_ms, "version", PICKUP_VERSION, "boot",
+                     manager->boot, "feed", *manager->feed.id ? manager->feed.id : NULL, "cursor",
+                     (json_int_t)manager->feed.cursor, "log", *log ? log : NULL, "outbox",
+                     (json_int_t)(store_last_event(manager->store) - manager->uplink.acked),
+                     "last_event", (json_int_t)store_last_event(manager->store), "orphans",
+                     (json_int_t)store_orphan_count(manager->store), "doors",
+                     (json_int_t)manager->doors.n, "free_doors", (int)n_free, "faults", (int)faults,
+                     "clock", "now", (json_int_t)clock_now_ms(), "trusted",
+                     (int)timekeeper_trusted(manager), "state",
+                     clock_verdict_name(manager->clock.trust.verdict), "floor",
+                     (json_int_t)manager->clock.trust.floor_ms);
 }
 
 static void send_status(struct manager *manager)
@@ -59,31 +75,27 @@ static void send_status(struct manager *manager)
         manager->uplink.status_us = now_us();
 }
 
-/* One message of events after `sent`. Returns 1 when something was sent. */
-static int send_some(struct manager *manager)
+/* Sends one message of events; takes `events`. Those between `after` and the first of them are not
+ * at the bank any more, and HQ is told so. Returns 1, or 0 when there were none; *ret_last is the
+ * last one that was sent. */
+static int publish_events(struct manager *manager, const char *log, json_t *events, int64_t after,
+                          int64_t *ret_last)
 {
-    struct uplink *uplink = &manager->uplink;
-    json_t *events = NULL, *message;
+    int64_t first = json_integer_value(json_object_get(json_array_get(events, 0), "n"));
+    size_t n = json_array_size(events);
     _cleanup_free_ char *text = NULL;
     char topic[WIRE_TOPIC_MAX];
-    size_t n;
-    int r =
-        audit_list(manager->store, uplink->sent, EVENTS_MAX, WIRE_PAYLOAD_MAX - ENVELOPE, &events);
+    json_t *message;
+    int r;
 
-    if (r < 0)
-        return r;
-    n = json_array_size(events);
     if (n == 0) {
         json_decref(events);
         return 0;
     }
-    int64_t first = json_integer_value(json_object_get(json_array_get(events, 0), "n"));
-
-    message = json_pack("{ss sI ss so}", "log", store_log(manager->store), "first",
-                        (json_int_t)first, "boot", manager->boot, "events", events);
-    /* HQ was restored and asks for more than event_keep has kept. */
-    if (message && first > uplink->sent + 1)
-        json_object_set_new(message, "lost_after", json_integer(uplink->sent));
+    message = json_pack("{ss sI ss so}", "log", log, "first", (json_int_t)first, "boot",
+                        manager->boot, "events", events);
+    if (message && first > after + 1)
+        json_object_set_new(message, "lost_after", json_integer(after));
     text = message ? json_dumps(message, JSON_COMPACT) : NULL;
     json_decref(message);
     if (!text)
@@ -92,23 +104,121 @@ static int send_some(struct manager *manager)
     r = mqtt_publish(manager->mqtt, topic, text, strlen(text), false);
     if (r < 0)
         return r;
-    uplink->sent = first + (int64_t)n - 1;
-    uplink->moved_us = now_us();
+    *ret_last = first + (int64_t)n - 1;
+    manager->uplink.moved_us = now_us();
     return 1;
+}
+
+/* Of an earlier log, which was rescued. */
+static int send_old(struct manager *manager)
+{
+    struct uplink *uplink = &manager->uplink;
+    json_t *events = NULL;
+    int r = store_old_list(manager->store, uplink->old_log, uplink->old_sent, EVENTS_MAX,
+                           WIRE_PAYLOAD_MAX - ENVELOPE, &events);
+
+    if (r < 0)
+        return manager_store_failed(manager, r, "reading rescued events");
+    return publish_events(manager, uplink->old_log, events, uplink->old_sent, &uplink->old_sent);
+}
+
+static int send_own(struct manager *manager)
+{
+    struct uplink *uplink = &manager->uplink;
+    json_t *events = NULL;
+    int r =
+        audit_list(manager->store, uplink->sent, EVENTS_MAX, WIRE_PAYLOAD_MAX - ENVELOPE, &events);
+
+    if (r < 0)
+        return manager_store_failed(manager, r, "reading events");
+    return publish_events(manager, store_log(manager->store), events, uplink->sent, &uplink->sent);
+}
+
+/* What an earlier log tells comes before what the bank did since, so that HQ books it in order; but
+ * a log that HQ does not take must not hold up the others for ever. */
+static int send_some(struct manager *manager)
+{
+    int r = *manager->uplink.old_log ? send_old(manager) : 0;
+
+    if (r != 0 || (*manager->uplink.old_log && manager->uplink.old_tries < OLD_TRIES_MAX))
+        return r;
+    return send_own(manager);
 }
 
 void uplink_send(struct manager *manager)
 {
-    if (!manager->mqtt || store_in_batch(manager->store))
+    if (!manager->mqtt || store_in_batch(manager->store) || !disk_usable(manager))
         return; /* what is not committed must not leave; the end of the batch calls again */
     while (mqtt_state(manager->mqtt) == MQTT_CONNECTED &&
            mqtt_in_flight(manager->mqtt) < IN_FLIGHT_MAX && send_some(manager) > 0)
         continue;
 }
 
-static void take_ack(struct manager *manager, const char *json, size_t n)
+static int find_old_log(struct manager *manager)
 {
     struct uplink *uplink = &manager->uplink;
+    char before[sizeof(uplink->old_log)];
+    int r;
+
+    memcpy(before, uplink->old_log, sizeof(before));
+    *uplink->old_log = '\0';
+    r = store_old_log(manager->store, uplink->old_log);
+    if (strcmp(before, uplink->old_log) != 0)
+        uplink->old_sent = 0;
+    return r < 0 ? r : 0;
+}
+
+static int take_old_ack(struct manager *manager, const struct wire_ack *ack)
+{
+    struct uplink *uplink = &manager->uplink;
+    int r = feed_down_commit(manager);
+
+    if (r == 0)
+        r = store_begin(manager->store);
+    if (r == 0)
+        r = store_old_acked(manager->store, ack->log, ack->through);
+    r = store_finish(manager->store, r);
+    if (r < 0)
+        return r;
+    uplink->old_tries = 0;
+    uplink->moved_us = now_us();
+    if (ack->resend)
+        uplink->old_sent = ack->through;
+    return find_old_log(manager);
+}
+
+static int take_own_ack(struct manager *manager, const struct wire_ack *ack)
+{
+    struct uplink *uplink = &manager->uplink;
+    int r = 0;
+
+    if (ack->through > store_last_event(manager->store))
+        return 0;
+    if (ack->resend)
+        uplink->sent = ack->through;
+    /* HQ was restored and lacks what it had acknowledged: it is wanted again, and kept until then.
+     */
+    if (ack->through > uplink->acked || (ack->resend && ack->through < uplink->acked)) {
+        r = feed_down_commit(manager);
+        if (r == 0)
+            r = store_begin(manager->store);
+        if (r == 0)
+            r = store_set_integer(manager->store, "acked", ack->through);
+        r = store_finish(manager->store, r);
+        /* HQ has them, whether that can be noted or not: after a restart it says so again. */
+        uplink->acked = ack->through;
+        uplink->moved_us = now_us();
+        uplink->unacked_us = 0;
+    }
+    if (uplink->sent < uplink->acked)
+        uplink->sent = uplink->acked;
+    if (ack->resend)
+        feed_down_fetch(manager, true); /* perhaps it lacks documents as well */
+    return r;
+}
+
+static void take_ack(struct manager *manager, const char *json, size_t n)
+{
     struct wire_ack ack;
     _cleanup_free_ char *reason = NULL;
     int r = wire_ack_read(json, n, &ack, &reason);
@@ -117,32 +227,14 @@ static void take_ack(struct manager *manager, const char *json, size_t n)
         log_warning("an acknowledgement cannot be read: %s", reason ? reason : strerror(-r));
         return;
     }
-    if (strcmp(ack.log, store_log(manager->store)) != 0 ||
-        ack.through > store_last_event(manager->store))
+    if (!disk_usable(manager))
         return;
-    if (ack.resend)
-        uplink->sent = ack.through;
-    /* HQ was restored and lacks what it had acknowledged: it is wanted again, and kept until then.
-     */
-    if (ack.through > uplink->acked || (ack.resend && ack.through < uplink->acked)) {
-        r = feed_down_commit(manager);
-        if (r == 0)
-            r = store_begin(manager->store);
-        if (r == 0)
-            r = store_set_integer(manager->store, "acked", ack.through);
-        r = store_finish(manager->store, r);
-        if (r < 0) {
-            manager_store_failed(manager, r, "noting an acknowledgement");
-            return;
-        }
-        uplink->acked = ack.through;
-        uplink->moved_us = now_us();
-        uplink->unacked_us = 0;
-    }
-    if (uplink->sent < uplink->acked)
-        uplink->sent = uplink->acked;
-    if (ack.resend)
-        feed_down_fetch(manager, true); /* perhaps it lacks documents as well */
+    if (*manager->uplink.old_log && strcmp(ack.log, manager->uplink.old_log) == 0)
+        r = take_old_ack(manager, &ack);
+    else if (strcmp(ack.log, store_log(manager->store)) == 0)
+        r = take_own_ack(manager, &ack);
+    if (r < 0)
+        manager_store_failed(manager, r, "noting an acknowledgement");
     uplink_send(manager);
 }
 
@@ -281,11 +373,41 @@ static void on_state(void *userdata, enum mqtt_state state, enum mqtt_trouble tr
         return;
     }
     manager->uplink.sent = manager->uplink.acked;
+    manager->uplink.old_sent = 0;
     manager->uplink.poll_us = now_us();
     send_status(manager);
     feed_down_fetch(manager, true);
     if (*manager->feed.id)
         feed_down_tell_applied(manager);
+    uplink_send(manager);
+}
+
+int uplink_restore(struct manager *manager)
+{
+    struct uplink *uplink = &manager->uplink;
+    int r;
+
+    uplink->acked = 0;
+    uplink->old_tries = 0;
+    r = store_get_integer(manager->store, "acked", &uplink->acked);
+    if (r >= 0)
+        r = find_old_log(manager);
+    uplink->sent = uplink->acked;
+    return r < 0 ? r : 0;
+}
+
+void uplink_tell(struct manager *manager)
+{
+    if (manager->mqtt && mqtt_state(manager->mqtt) == MQTT_CONNECTED)
+        send_status(manager);
+}
+
+void uplink_resume(struct manager *manager)
+{
+    if (!manager->mqtt || mqtt_state(manager->mqtt) != MQTT_CONNECTED)
+        return;
+    feed_disconnected(&manager->feed); /* an answer that was under way may have been passed over */
+    feed_down_fetch(manager, true);
     uplink_send(manager);
 }
 
@@ -316,10 +438,6 @@ int uplink_start(struct manager *manager)
         .backoff_max_ms = (unsigned)config->backoff_max_ms,
         .connect_timeout_ms = (unsigned)config->connect_timeout_ms,
     };
-    int r = store_get_integer(manager->store, "acked", &manager->uplink.acked);
-
-    if (r < 0)
-        return r;
     snprintf(down, sizeof(down), WIRE_PREFIX "%s/down/#", config->name);
     wire_topic(WIRE_UP_STATUS, config->name, will);
     return mqtt_new(manager->event, &options, on_message, on_drained, on_state, manager,
@@ -346,8 +464,14 @@ void uplink_tick(struct manager *manager)
         return;
     if (now - uplink->status_us >= manager->config.status_ms * 1000)
         send_status(manager);
-    if (uplink->sent > uplink->acked && now - uplink->moved_us >= manager->config.resend_ms * 1000)
-        uplink->sent = uplink->acked;
+    if (now - uplink->moved_us >= manager->config.resend_ms * 1000) {
+        if (uplink->sent > uplink->acked)
+            uplink->sent = uplink->acked;
+        if (uplink->old_sent > 0) {
+            uplink->old_sent = 0;
+            uplink->old_tries++;
+        }
+    }
     if (now - uplink->poll_us >= manager->config.poll_ms * 1000) {
         uplink->poll_us = now;
         feed_down_fetch(manager, true);

@@ -43,15 +43,30 @@ static const struct visit_door *find_visit_door(const struct visit_door *doors, 
     return NULL;
 }
 
+/* A kiosk is taken in also while the disk is in trouble: it shows people why nothing opens. What it
+ * says of faulty doors is noted with the next start of the store. */
 static int attach_sensors(struct manager *manager, const struct visit_door *doors, size_t n)
 {
-    int r = store_begin(manager->store);
+    bool changed = false;
+    int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < n; i++)
-        r = door_book_set_faulty(manager, doors[i].door, doors[i].faulty);
-    r = store_finish(manager->store, r);
-    if (r < 0)
-        return r;
+    for (size_t i = 0; r >= 0 && i < n; i++) {
+        struct door_trouble trouble;
+
+        r = store_get_trouble(manager->store, doors[i].door, &trouble);
+        changed = changed || (r >= 0 && trouble.faulty != doors[i].faulty);
+    }
+    if (r >= 0 && changed) {
+        r = store_begin(manager->store);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+            r = door_book_set_faulty(manager, doors[i].door, doors[i].faulty);
+        r = store_finish(manager->store, r);
+    }
+    if (r < 0) {
+        manager_store_failed(manager, r, "noting the doors of the kiosk");
+        if (manager->disk.state == DISK_FINE)
+            return r;
+    }
     for (size_t i = 0; i < n; i++)
         if (!doors[i].faulty && !doors[i].busy)
             manager->sensors[doors[i].door - 1] = doors[i].open ? SENSOR_OPEN : SENSOR_CLOSED;
@@ -84,6 +99,8 @@ int visit_attach(struct manager *manager, const struct visit_door *doors, size_t
     for (size_t i = 0; i < n; i++)
         if (!doors_find(&manager->doors, doors[i].door))
             return -EINVAL;
+    for (size_t i = 0; i < n; i++)
+        manager->faulty[doors[i].door - 1] = doors[i].faulty;
     r = attach_sensors(manager, doors, n);
     if (r == 0)
         manager->attached = true;

@@ -100,8 +100,8 @@ static json_t *make_entry(const char *name, const char *branch, const struct sto
         "online", (int)is_online(bank), "seq", (json_int_t)seq, "cursor", (json_int_t)bank->applied,
         "behind", (json_int_t)behind, "seen_at", (json_int_t)bank->seen_at, "feed", bank->feed,
         "boot", bank->boot, "alarms", alarms, "logs", logs, "forked", any_forked(logs));
-    static const char *const members[] = {"version",    "outbox", "last_event", "log",  "doors",
-                                          "free_doors", "faults", "orphans",    "clock"};
+    static const char *const members[] = {"version",    "outbox", "last_event", "log",   "doors",
+                                          "free_doors", "faults", "orphans",    "clock", "store"};
 
     for (size_t i = 0; entry && i < ELEMENTSOF(members); i++) {
         json_t *value = json_object_get(status, members[i]);
@@ -166,6 +166,8 @@ static void add_number(struct table *table, const json_t *object, const char *me
 static const char *trouble_of(const json_t *entry)
 {
     const json_t *trusted = json_object_get(json_object_get(entry, "clock"), "trusted");
+    const char *state =
+        json_string_value(json_object_get(json_object_get(entry, "store"), "state"));
 
     if (json_is_true(json_object_get(entry, "forked")))
         return "FORKED";
@@ -173,6 +175,8 @@ static const char *trouble_of(const json_t *entry)
         return "never seen";
     if (json_is_false(trusted))
         return "clock";
+    if (state && strcmp(state, "fine") != 0)
+        return "disk";
     return json_array_size(json_object_get(entry, "alarms")) > 0 ? "alarms" : "";
 }
 

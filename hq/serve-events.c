@@ -79,8 +79,7 @@ static int take_gap(struct serve *serve, const struct serve_bank *bank,
         message->first <= log->through + 1)
         return 0;
     snprintf(text, sizeof(text),
-             "the events %lld to %lld were deleted at the bank before HQ was restored; they are "
-             "lost",
+             "the events %lld to %lld are not at the bank any more; they are lost",
              (long long)log->through + 1, (long long)message->first - 1);
     raise_alarm(serve, bank, message->log, message->first - 1, "lost", text);
     r = store_add_gap(serve->store, log->id, log->through + 1, message->first - 1);
@@ -224,6 +223,23 @@ static int check_clock(const json_t *status, char **ret_reason)
     return r;
 }
 
+/* What a bank says of its disk, if it does. */
+static int check_store(const json_t *status, char **ret_reason)
+{
+    static const char *const numbers[] = {"since", "bytes", "wal_bytes", "free_bytes"};
+    const json_t *store = NULL;
+    int r = member_object(status, "", "store", &store, ret_reason);
+
+    if (r < 0 || !store)
+        return r;
+    r = member_string(store, "store.", "state", true, 0, NULL, ret_reason);
+    if (r >= 0)
+        r = member_string(store, "store.", "detail", false, 0, NULL, ret_reason);
+    for (size_t i = 0; i < ELEMENTSOF(numbers) && r >= 0; i++)
+        r = member_integer(store, "store.", numbers[i], true, 0, INT64_MAX, NULL, ret_reason);
+    return r;
+}
+
 /* The last will says no more than that the bank is gone. */
 static int check_status(const json_t *status, char **ret_reason)
 {
@@ -240,7 +256,7 @@ static int check_status(const json_t *status, char **ret_reason)
     if (r >= 0)
         r = member_string(status, "", "feed", false, UUID_LENGTH, NULL, ret_reason);
     if (r >= 0)
-        r = member_string(status, "", "log", true, UUID_LENGTH, NULL, ret_reason);
+        r = member_string(status, "", "log", false, UUID_LENGTH, NULL, ret_reason);
     for (size_t i = 0; i < ELEMENTSOF(numbers) && r >= 0; i++)
         r = member_integer(status, "", numbers[i], true, 0, INT64_MAX, NULL, ret_reason);
     if (r >= 0)
@@ -249,7 +265,7 @@ static int check_status(const json_t *status, char **ret_reason)
         r = member_integer(status, "", "orphans", false, 0, INT64_MAX, NULL, ret_reason);
     if (r >= 0)
         r = check_clock(status, ret_reason);
-    return r;
+    return r < 0 ? r : check_store(status, ret_reason);
 }
 
 int serve_status(struct serve *serve, struct serve_bank *bank, const char *json, size_t n)

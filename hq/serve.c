@@ -17,9 +17,10 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#define BATCH_ROWS 8192
-#define BATCH_US   50000
-#define LOOK_US    1000000
+#define BATCH_ROWS      8192
+#define BATCH_US        50000
+#define LOOK_US         1000000
+#define FAILURE_TOLD_US 10000000
 
 /* --- batches ---------------------------------------------------------------------------------- */
 
@@ -47,8 +48,15 @@ static void drop_batch(struct serve *serve, int error)
         serve->banks[i].ack_due = serve->banks[i].ack_repeat = false;
     /* A new feed may have been among it. */
     (void)store_feed(serve->store, serve->feed);
-    log_errno(error, "%s/hq.db cannot be written; what the banks sent waits there",
-              serve->context->state);
+    /* The banks send again and again: once in a while is enough. */
+    if (serve->failed_us && clock_boot_us() - serve->failed_us < FAILURE_TOLD_US)
+        return;
+    serve->failed_us = clock_boot_us();
+    log_errno(
+        error,
+        "%s/hq.db cannot be written; what the banks sent waits there, and is not acknowledged. "
+        "Look at its disk: free space, mount options, the kernel's log",
+        serve->context->state);
 }
 
 /* What the banks of a branch have applied may settle what HQ did to its orders. */

@@ -41,6 +41,7 @@ struct serve {
     size_t n_answers;
     bool batch; /* a transaction is open */
     uint64_t batch_began_us;
+    uint64_t failed_us; /* when it was last said that the store fails; 0 = never */
     unsigned batch_rows;
 };
 

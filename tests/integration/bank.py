@@ -88,10 +88,35 @@ def write_doors(path, count=24, pulse="100ms"):
     path.write_text("\n".join(lines))
 
 
+class Faults:
+    """What the disk of a faulty program does wrong (docs/development.md)."""
+
+    def __init__(self, folder):
+        self.file = pathlib.Path(folder) / "faults"
+        self.environment = {"PICKUP_FAULTS": str(self.file)}
+
+    def set(self, *rules):
+        """From now on these; counters start anew."""
+        after = self.file.with_suffix(".next")
+        after.write_text("".join(f"{rule}\n" for rule in rules))
+        after.rename(self.file)
+
+    def clear(self):
+        self.file.unlink(missing_ok=True)
+
+    def hits(self):
+        """What has struck since forget_hits()."""
+        path = self.file.with_suffix(".hits")
+        return path.read_text().splitlines() if path.exists() else []
+
+    def forget_hits(self):
+        self.file.with_suffix(".hits").unlink(missing_ok=True)
+
+
 class Hq(Process):
     """pickup-hq with a state folder and one branch."""
 
-    def __init__(self, site, branches=None):
+    def __init__(self, site, branches=None, faulty=False):
         self.site, self.folder = site, site.folder / "hq"
         self.folder.mkdir(exist_ok=True)
         self.state = self.folder / "state"
@@ -104,15 +129,18 @@ class Hq(Process):
             "backoff_min=50ms\nbackoff_max=500ms\nack_repeat=1s\n"
             + "".join(f"[branch {name}]\nnumber={number}\nbanks={' '.join(banks)}\n"
                       for name, (number, banks) in branches.items()))
-        super().__init__(site.folder, "hq", [program("pickup-hq"), f"--config={self.config}",
-                                             f"--state={self.state}", "serve"])
+        self.faults = Faults(self.folder) if faulty else None
+        super().__init__(site.folder, "hq", [program("pickup-hq-faulty" if faulty else "pickup-hq"), f"--config={self.config}",
+                                             f"--state={self.state}", "serve"],
+                         self.faults.environment if faulty else None)
         if not (self.state / "hq.db").exists():
             self.do("init")
 
     def do(self, *words, check=True, seconds=120):
         """Runs one verb of pickup-hq."""
-        return run(program("pickup-hq"), f"--config={self.config}", f"--state={self.state}",
-                   *words, check=check, seconds=seconds)
+        return run(self.words[0], f"--config={self.config}", f"--state={self.state}",
+                   *words, check=check, seconds=seconds,
+                   environment=self.faults.environment if self.faults else None)
 
     def json(self, *words):
         return json.loads(self.do(*words, "--json").stdout)
@@ -122,7 +150,7 @@ class Bank(Process):
     """pickupd of one bank, with its folder of configuration and state."""
 
     def __init__(self, site, name, doors=24, branch="hk-canton", number=852, settings="",
-                 pulse="100ms"):
+                 pulse="100ms", faulty=False):
         self.site, self.bank, self.folder = site, name, site.folder / name
         self.folder.mkdir(exist_ok=True)
         self.state = self.folder / "state"
@@ -142,10 +170,12 @@ class Bank(Process):
             "feed_key=feed.pub\nbackoff_min=50ms\nbackoff_max=500ms\nresend=1s\nstatus=1s\n"
             f"[keys]\nnumber_key=number.key\n{settings}")
         self.simbank_process = self.kiosk_process = None
+        self.faults = Faults(self.folder) if faulty else None
         super().__init__(self.folder, "pickupd",
-                         [program("pickupd"), f"--config={self.config}", f"--state={self.state}",
+                         [program("pickupd-faulty" if faulty else "pickupd"), f"--config={self.config}", f"--state={self.state}",
                           f"--bus={self.bus.address}"],
-                         {"PICKUP_CLOCK": "trusted", "PICKUP_CLOCK_FILE": str(self.clock)})
+                         {"PICKUP_CLOCK": "trusted", "PICKUP_CLOCK_FILE": str(self.clock),
+                          **(self.faults.environment if faulty else {})})
 
     def start(self, ready=True, seconds=20.0):
         if not self.bus.running():

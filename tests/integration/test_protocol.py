@@ -415,6 +415,12 @@ def test_every_message_of_a_run_fits_its_schema(site):
     roll_back(hq, backup)
     recorder.wait(b'"type":"feed_changed"')
     recorder.wait(b'"type":"document_rejected"')
+    bank.kill()
+    (bank.state / "bank.db-wal").unlink(missing_ok=True)  # as a bad disk would
+    with open(bank.state / "bank.db", "r+b") as store:
+        store.write(bytes(200))
+    bank.start()
+    recorder.wait(b'"type":"store_rebuilt"')
     lost.kill()
     recorder.wait(b'{"online":false}')  # its last will
     recorder.stop()

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "common/db-wal.h"
 #include "common/db.h"
 
 #include <errno.h>
@@ -335,6 +336,59 @@ static void test_error_mapping(void **state)
     assert_int_equal(db_error(SQLITE_MISUSE), -EPROTO);
 }
 
+#define FRAME_BYTES (24 + 4096)
+
+/* Leaves a log of eight commits beside the file, and copies it to `name`. */
+static void write_log(const struct folder *folder, char *ret_wal, size_t size)
+{
+    struct db *db = open_ok(folder->file, 3);
+    char command[320];
+
+    snprintf(ret_wal, size, "%s/copy-wal", folder->path);
+    assert_int_equal(db_truncate_wal(db), 0);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(db_exec(db, "UPDATE door SET faulty = faulty + 1"), 0);
+    snprintf(command, sizeof(command), "cp %s-wal %s", folder->file, ret_wal);
+    assert_int_equal(system(command), 0);
+    db_free(db);
+}
+
+static void spoil(const char *path, off_t at)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "spoilt", 6, at), 6);
+    close(fd);
+}
+
+/* A wrong frame is what a power cut leaves only when nothing, or one commit, stands behind it. */
+static void test_commits_behind_a_wrong_frame(void **state)
+{
+    static const struct {
+        int frame; /* that is spoilt; 0 is the first */
+        int expected;
+    } cases[] = {{0, -EUCLEAN}, {3, -EUCLEAN}, {5, -EUCLEAN}, {7, 0}};
+    const struct folder *folder = *state;
+    char wal[128];
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        write_log(folder, wal, sizeof(wal));
+        assert_int_equal(db_wal_check(wal), 0);
+        spoil(wal, 32 + cases[i].frame * FRAME_BYTES + 1000);
+        assert_int_equal(db_wal_check(wal), cases[i].expected);
+    }
+    /* The end of it is missing, as after a power cut. */
+    write_log(folder, wal, sizeof(wal));
+    assert_int_equal(truncate(wal, 32 + 5 * FRAME_BYTES + 100), 0);
+    assert_int_equal(db_wal_check(wal), 0);
+    /* A log that SQLite ignores whole, and none. */
+    spoil(wal, 8);
+    assert_int_equal(db_wal_check(wal), 0);
+    assert_int_equal(unlink(wal), 0);
+    assert_int_equal(db_wal_check(wal), 0);
+}
+
 #define folder_test(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
 int main(void)
@@ -352,6 +406,7 @@ int main(void)
         folder_test(test_transactions),
         folder_test(test_failed_commit_rolls_back),
         folder_test(test_concurrent_first_open),
+        folder_test(test_commits_behind_a_wrong_frame),
         cmocka_unit_test(test_error_mapping),
     };
 
