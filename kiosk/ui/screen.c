@@ -19,6 +19,7 @@ struct screen {
 
 static const char *const names[SCREEN_KINDS] = {
     [SCREEN_ATTRACT] = "attract",
+    [SCREEN_HINT] = "hint",
     [SCREEN_WAIT] = "wait",
     [SCREEN_OPENING] = "opening",
     [SCREEN_TAKE] = "take",
@@ -104,7 +105,7 @@ int screen_show(struct screen *screen, const struct screen_state *state)
         return r;
     snprintf(name, sizeof(name), "%s%s%s", screen_kind_name(state->kind),
              state->kind == SCREEN_REFUSED ? "-" : "",
-             state->kind == SCREEN_REFUSED ? state->outcome : "");
+             state->kind == SCREEN_REFUSED || state->kind == SCREEN_HINT ? state->outcome : "");
     r = screen->backend->ops->show(screen->backend, screen->picture, name);
     if (r < 0)
         return r;
