@@ -18,8 +18,8 @@ struct camera_stats {
 };
 
 struct camera_summary {
-    unsigned pictures; /* looked at in the last five seconds, at most CAMERA_STATS_PICTURES */
-    double rate;       /* of them, a second */
+    unsigned pictures;      /* looked at in the last five seconds, at most CAMERA_STATS_PICTURES */
+    double rate;            /* of them, a second */
     unsigned width, height; /* of the newest, as gray */
     double mean, clipped, sharpness; /* means, as in struct measure */
     double decode_ms;                /* mean */

@@ -17,9 +17,9 @@ struct camera_watch {
     struct camera *camera;
     sd_event_source *source, *timer;
     struct camera_watch_counts counts; /* .damaged without the open camera's */
-    uint64_t picture_us; /* when the last one came, or the camera was opened */
-    bool stalled;        /* it gave no picture since it last stalled */
-    bool complained;     /* since it was last there */
+    uint64_t picture_us;               /* when the last one came, or the camera was opened */
+    bool stalled;                      /* it gave no picture since it last stalled */
+    bool complained;                   /* since it was last there */
     char *error;
 };
 

@@ -20,8 +20,8 @@
 #define KEEP_SCORE 0.2f
 
 static const char *const names[HINTS] = {
-    [HINT_NONE] = "none",     [HINT_CLOSER] = "closer", [HINT_FARTHER] = "farther",
-    [HINT_INSIDE] = "inside", [HINT_STILL] = "still",   [HINT_BRIGHT] = "bright",
+    [HINT_NONE] = "none",       [HINT_CLOSER] = "closer", [HINT_FARTHER] = "farther",
+    [HINT_INSIDE] = "inside",   [HINT_STILL] = "still",   [HINT_BRIGHT] = "bright",
     [HINT_FOREIGN] = "foreign",
 };
 

@@ -12,9 +12,9 @@ struct eye;
 
 /* What one picture held. */
 struct eye_view {
-    int error;         /* 0, or -errno: the picture cannot be looked at */
-    bool damaged;      /* it ends early or has errors inside; what could be read counts */
-    unsigned scale;    /* 1 = as the camera gave it, 2 = at half size, 4, 8 */
+    int error;      /* 0, or -errno: the picture cannot be looked at */
+    bool damaged;   /* it ends early or has errors inside; what could be read counts */
+    unsigned scale; /* 1 = as the camera gave it, 2 = at half size, 4, 8 */
     struct measure measure;
     struct sight sight;
     uint32_t cards;     /* bit i: code i of the test card was read */

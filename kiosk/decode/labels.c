@@ -18,7 +18,7 @@ static const struct {
     zbar_symbol_type_t symbology;
     int min_characters; /* 0 = the symbology has a fixed length and a check digit */
 } symbologies[] = {
-    {ZBAR_EAN13, 0}, {ZBAR_EAN8, 0},   {ZBAR_UPCA, 0}, {ZBAR_UPCE, 0},
+    {ZBAR_EAN13, 0},   {ZBAR_EAN8, 0},   {ZBAR_UPCA, 0}, {ZBAR_UPCE, 0},
     {ZBAR_CODE128, 4}, {ZBAR_CODE39, 4}, {ZBAR_I25, 8},
 };
 

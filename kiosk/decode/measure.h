@@ -7,8 +7,8 @@ struct measure {
     uint32_t width, height; /* of the gray picture */
     float mean;             /* 0 = black to 255 = white */
     float clipped;          /* share of pixels that are white beyond telling, 0 to 1 */
-    /* 1 = edges one pixel wide, 0.25 = as soft as four; 0 = there is no edge. Does not depend on the
-     * contrast, so it can be watched while the focus is turned. */
+    /* 1 = edges one pixel wide, 0.25 = as soft as four; 0 = there is no edge. Does not depend on
+     * the contrast, so it can be watched while the focus is turned. */
     float sharpness;
 };
 

@@ -48,8 +48,7 @@ enum wanted wanted_kind(const char *text, size_t n_bytes, unsigned *ret_card)
 {
     if (n_bytes < 2)
         return WANTED_FOREIGN;
-    if ((n_bytes == CODE_TEXT_MAX &&
-         (memcmp(text, "P1", 2) == 0 || memcmp(text, "S1", 2) == 0)) ||
+    if ((n_bytes == CODE_TEXT_MAX && (memcmp(text, "P1", 2) == 0 || memcmp(text, "S1", 2) == 0)) ||
         (n_bytes == P2_CHARACTERS && memcmp(text, "P2", 2) == 0))
         return is_base45(text, n_bytes) ? WANTED_OURS : WANTED_FOREIGN;
     return is_card(text, n_bytes, ret_card) ? WANTED_CARD : WANTED_FOREIGN;

@@ -1,5 +1,5 @@
-/* How a camera is set up for phone screens: a short exposure against glare and the moiré of a moving
- * hand, a steady rate, no flicker of the shop's lamps (kernel documentation, "Camera Control
+/* How a camera is set up for phone screens: a short exposure against glare and the moiré of a
+ * moving hand, a steady rate, no flicker of the shop's lamps (kernel documentation, "Camera Control
  * Reference" and "User Controls"). */
 #include "kiosk/hw/camera-v4l2.h"
 
@@ -38,7 +38,8 @@ static bool has(int fd, uint32_t id, struct v4l2_queryctrl *ret)
            !(ret->flags & V4L2_CTRL_FLAG_DISABLED);
 }
 
-/* Sets one control as near as it goes. -ENOENT when the camera has none; *ret_value what was set. */
+/* Sets one control as near as it goes. -ENOENT when the camera has none; *ret_value what was set.
+ */
 static int set(int fd, uint32_t id, int64_t value, int32_t *ret_value)
 {
     struct v4l2_queryctrl range;

@@ -159,10 +159,33 @@ static void test_customers_see_only_ours(void **state)
 static void test_staff_see_labels_after_two_pictures(void **state)
 {
     _cleanup_(eye_freep) struct eye *eye = NULL;
-    static const char ean13[] = "111" "3112" "3211" "1123" "1123" "1312" "2131" /* guard, 9 0 0 0 7 7 */
-                                "11111" "2221" "2122" "3211" "3211" "2221" "1231" "111"; /* guard, 1 2 0 0 1 5, guard */
-    static const char code128[] = "211214" "111323" "131123" "131321" "112313" "112133" "2331112";
-    static const char code39[] = "1311313111" "3111131131" "3113111131" "1131131131" "1133111131"
+    static const char ean13[] = "111"
+                                "3112"
+                                "3211"
+                                "1123"
+                                "1123"
+                                "1312"
+                                "2131" /* guard, 9 0 0 0 7 7 */
+                                "11111"
+                                "2221"
+                                "2122"
+                                "3211"
+                                "3211"
+                                "2221"
+                                "1231"
+                                "111"; /* guard, 1 2 0 0 1 5, guard */
+    static const char code128[] = "211214"
+                                  "111323"
+                                  "131123"
+                                  "131321"
+                                  "112313"
+                                  "112133"
+                                  "2331112";
+    static const char code39[] = "1311313111"
+                                 "3111131131"
+                                 "3113111131"
+                                 "1131131131"
+                                 "1133111131"
                                  "131131311";
     struct gray gray = blank(800, 400);
     struct eye_view view;

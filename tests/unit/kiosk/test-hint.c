@@ -18,7 +18,8 @@ static struct eye_view good(void)
 {
     return (struct eye_view){
         .measure = {.width = 1280, .height = 720, .mean = 90, .clipped = 0.01f},
-        .sight = {.n_finders = 3, .n_triples = 1, .size_px = 300, .module_px = 8, .sharpness = 0.8f},
+        .sight =
+            {.n_finders = 3, .n_triples = 1, .size_px = 300, .module_px = 8, .sharpness = 0.8f},
     };
 }
 
