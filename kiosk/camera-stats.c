@@ -22,7 +22,7 @@ static void add(struct camera_summary *sum, const struct camera_stats_picture *p
     sum->decode_ms += picture->decode_us / 1000.0;
     sum->read += picture->read;
     sum->damaged += picture->damaged;
-    for (unsigned i = 0; i < WANTED_CARD_CODES; i++)
+    for (unsigned i = 0; i < TEST_CARD_CODES; i++)
         sum->cards[i] += picture->cards >> i & 1;
 }
 

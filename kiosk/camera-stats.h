@@ -1,6 +1,7 @@
 /* What a camera's last pictures were like, for engineers who set it up: pickupctl camera. Pure. */
 #pragma once
 
+#include "common/test-card.h"
 #include "kiosk/decode/report.h"
 
 #define CAMERA_STATS_PICTURES 64
@@ -25,7 +26,7 @@ struct camera_summary {
     double decode_ms;                /* mean */
     unsigned read;                   /* pictures with a text of any kind */
     unsigned damaged;
-    unsigned cards[WANTED_CARD_CODES]; /* pictures in which each code of the test card was read */
+    unsigned cards[TEST_CARD_CODES]; /* pictures in which each code of the test card was read */
 };
 
 void camera_stats_add(struct camera_stats *stats, const struct decode_report *report);

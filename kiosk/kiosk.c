@@ -367,6 +367,7 @@ struct kiosk *kiosk_free(struct kiosk *kiosk)
 {
     if (!kiosk)
         return NULL;
+    kiosk_bus_free(kiosk->bus);
     scan_free(kiosk->scan);
     door_bank_free(kiosk->door_bank);
     lock_thread_free(kiosk->locks);
@@ -386,7 +387,9 @@ struct kiosk *kiosk_free(struct kiosk *kiosk)
 
 int kiosk_start(struct kiosk *kiosk, const char *bus)
 {
-    return bank_client_new(kiosk->event, bus, &bank_events, kiosk, &kiosk->bank);
+    int r = bank_client_new(kiosk->event, bus, &bank_events, kiosk, &kiosk->bank);
+
+    return r < 0 ? r : kiosk_bus_new(bank_client_bus(kiosk->bank), kiosk->scan, &kiosk->bus);
 }
 
 int kiosk_release_locks(const char *path)

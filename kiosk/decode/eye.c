@@ -14,8 +14,8 @@
 
 struct eye {
     struct jpeg *jpeg;
-    struct scanner *scanner;
-    struct labels *labels; /* made when staff first want it */
+    struct scanner *scanners[FRAME_LANES_MAX]; /* each remembers what its camera saw last */
+    struct labels *labels;                     /* made when staff first want it */
     struct gray gray;
     struct agree agree;
     uint64_t frames;
@@ -31,8 +31,6 @@ int eye_new(struct eye **ret_eye)
     if (!eye)
         return -ENOMEM;
     r = jpeg_new(&eye->jpeg);
-    if (r == 0)
-        r = scanner_new(&eye->scanner);
     if (r < 0)
         return r;
     *ret_eye = TAKE_PTR(eye);
@@ -44,7 +42,8 @@ struct eye *eye_free(struct eye *eye)
     if (!eye)
         return NULL;
     jpeg_free(eye->jpeg);
-    scanner_free(eye->scanner);
+    for (unsigned i = 0; i < FRAME_LANES_MAX; i++)
+        scanner_free(eye->scanners[i]);
     labels_free(eye->labels);
     gray_done(&eye->gray);
     free(eye);
@@ -59,7 +58,7 @@ static int to_gray(struct eye *eye, const struct frame *frame, uint32_t side_max
 
     if (frame->format != FRAME_JPEG)
         return pixels_to_gray(frame, &eye->gray);
-    r = jpeg_to_gray(eye->jpeg, frame->data, frame->n_bytes, side_max, &eye->gray, &outcome);
+    r = jpeg_to_gray_within(eye->jpeg, frame->data, frame->n_bytes, side_max, &eye->gray, &outcome);
     if (r < 0)
         return r;
     view->damaged = outcome.damaged;
@@ -110,11 +109,26 @@ static int read_labels(struct eye *eye, struct eye_view *view)
     return n < 0 ? n : 0;
 }
 
+static int read_codes(struct eye *eye, unsigned lane, enum frame_wish wish, struct eye_view *view)
+{
+    int n, r = eye->scanners[lane] ? 0 : scanner_new(&eye->scanners[lane]);
+
+    if (r < 0)
+        return r;
+    n = scanner_read(eye->scanners[lane], &eye->gray, wish, eye->texts);
+    if (n < 0)
+        return n;
+    view->sight = *scanner_sight(eye->scanners[lane]);
+    sort_texts(eye, n, wish, view);
+    eye->full_size[lane] = n == 0 && view->scale > 1 && view->sight.n_finders > 0 &&
+                           view->sight.module_px < SMALL_MODULE;
+    return 0;
+}
+
 void eye_look(struct eye *eye, unsigned lane, const struct frame *frame, enum frame_wish wish,
               struct eye_view *ret_view)
 {
     uint32_t side_max = TAKE(eye->full_size[lane], false) ? FRAME_SIDE_MAX : SIDE_ENOUGH;
-    int n;
 
     *ret_view = (struct eye_view){.scale = 1};
     eye->frames++;
@@ -125,15 +139,8 @@ void eye_look(struct eye *eye, unsigned lane, const struct frame *frame, enum fr
     /* Before the codes: the scanner may change the picture. */
     if (wish == FRAME_WISH_LABELS)
         ret_view->error = read_labels(eye, ret_view);
-    n = scanner_read(eye->scanner, &eye->gray, wish, eye->texts);
-    if (n < 0) {
-        ret_view->error = n;
-        return;
-    }
-    ret_view->sight = *scanner_sight(eye->scanner);
-    sort_texts(eye, n, wish, ret_view);
-    eye->full_size[lane] = n == 0 && ret_view->scale > 1 && ret_view->sight.n_finders > 0 &&
-                           ret_view->sight.module_px < SMALL_MODULE;
+    if (ret_view->error == 0)
+        ret_view->error = read_codes(eye, lane, wish, ret_view);
 }
 
 void eye_search(struct eye *eye, const struct frame *frame, struct eye_view *ret_view)

@@ -43,10 +43,19 @@ static int choose_scale(int width, int height, uint32_t side_max)
     return -EMSGSIZE;
 }
 
-int jpeg_to_gray(struct jpeg *jpeg, const uint8_t *data, size_t n_bytes, uint32_t side_max,
-                 struct gray *gray, struct jpeg_outcome *ret_outcome)
+int jpeg_to_gray(struct jpeg *jpeg, const uint8_t *data, size_t n_bytes, struct gray *gray)
 {
-    int width, height, subsampling, colours, scale, r;
+    struct jpeg_outcome outcome;
+
+    return jpeg_to_gray_within(jpeg, data, n_bytes, FRAME_SIDE_MAX, gray, &outcome);
+}
+
+int jpeg_to_gray_within(struct jpeg *jpeg, const uint8_t *data, size_t n_bytes, uint32_t side_max,
+                        struct gray *gray, struct jpeg_outcome *ret_outcome)
+{
+    /* A stream that ends among its headers is no error to the library, and leaves them as they are.
+     */
+    int width = 0, height = 0, subsampling, colours, scale, r;
 
     if (n_bytes == 0 ||
         tjDecompressHeader3(jpeg->handle, data, n_bytes, &width, &height, &subsampling, &colours) <

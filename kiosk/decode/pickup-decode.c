@@ -2,6 +2,7 @@
  * grows on pictures that a customer can show: the kiosk replaces it and goes on (kiosk/decoder.h).
  * Given pictures as arguments it reads them and prints the texts, for engineers and tests. */
 #include "common/clock.h"
+#include "common/test-card.h"
 #include "kiosk/decode/report.h"
 
 #include <errno.h>
@@ -166,9 +167,9 @@ static int read_pictures(struct eye *eye, char **paths)
         }
         for (uint32_t i = 0; i < view.n_texts; i++)
             printf("%s\t%s\n", *paths, view.texts[i].text);
-        for (unsigned i = 0; i < WANTED_CARD_CODES; i++)
+        for (unsigned i = 0; i < TEST_CARD_CODES; i++)
             if (view.cards & (1U << i))
-                printf("%s\tcode %u of the test card\n", *paths, i + 1);
+                printf("%s\ttest card, %s\n", *paths, test_card[i].name);
     }
     return failed;
 }

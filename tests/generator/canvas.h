@@ -1,5 +1,5 @@
-/* A picture while it is made, in tones of 0 to 255 that may lie beyond: what lens, sensor and stream
- * do to it, one function each. */
+/* A picture while it is made, in tones of 0 to 255 that may lie beyond: what lens, sensor and
+ * stream do to it, one function each. */
 #pragma once
 
 #include "tests/generator/random.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* A module may not be shorter than this anywhere in the code, in any direction. */
-#define LEAST_PX 2.5
+#define LEAST_PX   2.5
 #define P1_MODULES 37
 #define P2_MODULES 29
 

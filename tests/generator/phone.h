@@ -18,9 +18,9 @@ struct phone_options {
 };
 
 struct phone {
-    unsigned char *map;   /* tones, PHONE_SAMPLES a module; rows of `columns` */
-    size_t columns, rows; /* of the map */
-    int modules;          /* of the code */
+    unsigned char *map;             /* tones, PHONE_SAMPLES a module; rows of `columns` */
+    size_t columns, rows;           /* of the map */
+    int modules;                    /* of the code */
     double half_width, half_height; /* of the screen, in modules from the code's middle */
 };
 
@@ -31,7 +31,8 @@ void phone_done(struct phone *phone);
 /* The tone at a point of the plane, in modules from the code's middle; -1 beside the phone. */
 static inline int phone_tone(const struct phone *phone, double a, double b)
 {
-    double x = (a + phone->half_width) * PHONE_SAMPLES, y = (b + phone->half_height) * PHONE_SAMPLES;
+    double x = (a + phone->half_width) * PHONE_SAMPLES,
+           y = (b + phone->half_height) * PHONE_SAMPLES;
 
     if (!(x >= 0 && y >= 0 && x < (double)phone->columns && y < (double)phone->rows))
         return -1;

@@ -13,7 +13,7 @@ struct sequence {
     char *text;
     struct phone phone;
     struct canvas canvas;
-    float *shop; /* painted once */
+    float *shop;             /* painted once */
     double glare_x, glare_y; /* modules from the code's middle */
 };
 
@@ -131,8 +131,7 @@ void sequence_frame(struct sequence *sequence, unsigned frame, unsigned char *re
 
     pose_homography(&pose, (double)canvas->width, &view);
     part = phone_part(sequence, &view);
-    memcpy(canvas->tones, sequence->shop,
-           (size_t)(canvas->width * canvas->height) * sizeof(float));
+    memcpy(canvas->tones, sequence->shop, (size_t)(canvas->width * canvas->height) * sizeof(float));
     paint_phone(sequence, &view, part);
     add_lens(sequence, &view, part, &dice);
     canvas_finish(canvas, sequence->look.noise, &dice, ret_gray);
@@ -163,8 +162,7 @@ int sequence_of(const struct look *look, const char *text, uint64_t seed, long w
     }
     shop_furnish(&shop, width, height, &dice);
     shop_paint(&shop, &sequence->canvas);
-    memcpy(sequence->shop, sequence->canvas.tones,
-           (size_t)(width * height) * sizeof(float));
+    memcpy(sequence->shop, sequence->canvas.tones, (size_t)(width * height) * sizeof(float));
     sequence->glare_x = dice_jitter(&dice) * sequence->phone.modules / 2;
     sequence->glare_y = dice_jitter(&dice) * sequence->phone.modules / 2;
     *ret = sequence;

@@ -34,10 +34,10 @@ enum condition condition_find(const char *name);
 struct look {
     struct pose pose;
     int dark_mode, cracks;
-    double white, black; /* tones of the screen */
-    double noise;        /* deviation of the sensor's noise, in tones */
-    double blur;         /* deviation, in pixels */
-    double smear;        /* longest way of the hand during an exposure, in pixels */
+    double white, black;        /* tones of the screen */
+    double noise;               /* deviation of the sensor's noise, in tones */
+    double blur;                /* deviation, in pixels */
+    double smear;               /* longest way of the hand during an exposure, in pixels */
     double glare, glare_radius; /* tones; pixels. 0 = no lamp is mirrored */
     double grid, grid_px;       /* depth of the gaps between the screen's own pixels, 0 to 1; their
                                    distance in pixels of the picture */
@@ -47,8 +47,8 @@ struct look {
 
 struct sequence;
 
-/* The `seed`-th sequence of a condition, of a code of ours: three of four are P1 (37 by 37 modules),
- * the others P2 (29 by 29). 0, or -1 without memory. */
+/* The `seed`-th sequence of a condition, of a code of ours: three of four are P1 (37 by 37
+ * modules), the others P2 (29 by 29). 0, or -1 without memory. */
 int sequence_new(enum condition condition, uint64_t seed, long width, long height,
                  struct sequence **ret);
 /* A sequence of any text and look. -1 also when the text fits no code. */

@@ -164,20 +164,22 @@ static void test_jpeg(void **state)
     assert_int_equal(tjCompress2(tj, flat, 64, 0, 48, TJPF_GRAY, &bytes, &n, TJSAMP_GRAY, 90, 0),
                      0);
     assert_int_equal(jpeg_new(&jpeg), 0);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, n, FRAME_SIDE_MAX, &gray, &outcome), 0);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n, FRAME_SIDE_MAX, &gray, &outcome), 0);
     assert_int_equal(gray.width, 64);
     assert_in_range(gray.pixels[100], 75, 79);
     assert_int_equal(outcome.scale, 1);
     assert_false(outcome.damaged);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, n, 32, &gray, &outcome), 0);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n, 32, &gray, &outcome), 0);
     assert_int_equal(outcome.scale, 2);
     assert_int_equal(gray.width, 32);
     assert_int_equal(gray.height, 24);
     assert_in_range(gray.pixels[100], 75, 79);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, n, 7, &gray, &outcome), -EMSGSIZE);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n, 7, &gray, &outcome), -EMSGSIZE);
     assert_int_equal(
-        jpeg_to_gray(jpeg, (const uint8_t *)"hello", 5, FRAME_SIDE_MAX, &gray, &outcome), -EBADMSG);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, 0, FRAME_SIDE_MAX, &gray, &outcome), -EBADMSG);
+        jpeg_to_gray_within(jpeg, (const uint8_t *)"hello", 5, FRAME_SIDE_MAX, &gray, &outcome),
+        -EBADMSG);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, 0, FRAME_SIDE_MAX, &gray, &outcome),
+                     -EBADMSG);
     tjFree(bytes);
     tjDestroy(tj);
     gray_done(&gray);
@@ -199,13 +201,13 @@ static void test_jpeg_that_is_cut_short(void **state)
     assert_int_equal(tjCompress2(tj, noise, 256, 0, 256, TJPF_GRAY, &bytes, &n, TJSAMP_GRAY, 90, 0),
                      0);
     assert_int_equal(jpeg_new(&jpeg), 0);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, n, FRAME_SIDE_MAX, &gray, &outcome), 0);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n, FRAME_SIDE_MAX, &gray, &outcome), 0);
     memset(gray.pixels, 1, 256 * 256);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, n / 2, FRAME_SIDE_MAX, &gray, &outcome), 0);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n / 2, FRAME_SIDE_MAX, &gray, &outcome), 0);
     assert_true(outcome.damaged);
     assert_int_not_equal(gray.pixels[256 * 256 - 1], 1);
     for (unsigned long k = 0; k < n; k += 37) /* whatever comes of it, it must not crash */
-        (void)jpeg_to_gray(jpeg, bytes, k, FRAME_SIDE_MAX, &gray, &outcome);
+        (void)jpeg_to_gray_within(jpeg, bytes, k, FRAME_SIDE_MAX, &gray, &outcome);
     tjFree(bytes);
     tjDestroy(tj);
     free(noise);
@@ -241,7 +243,7 @@ static void test_jpeg_without_huffman_tables(void **state)
     }
     assert_true(to < n);
     assert_int_equal(jpeg_new(&jpeg), 0);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, to, FRAME_SIDE_MAX, &gray, &outcome), 0);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, to, FRAME_SIDE_MAX, &gray, &outcome), 0);
     assert_false(outcome.damaged);
     assert_in_range(gray.pixels[32], 118, 138);
     tjFree(bytes);

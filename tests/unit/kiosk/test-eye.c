@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "common/test-card.h"
 #include "kiosk/decode/agree.h"
 #include "kiosk/decode/eye.h"
 
@@ -28,7 +29,7 @@ static enum wanted kind(const char *text)
 
 static void test_form_of_our_codes(void **state)
 {
-    char text[200], card_text[WANTED_CARD_CHARACTERS + 1];
+    char text[200], card_text[TEST_CARD_CHARACTERS + 1];
     unsigned card = 99;
 
     assert_int_equal(strlen(BODY), 120);
@@ -44,8 +45,8 @@ static void test_form_of_our_codes(void **state)
     assert_int_equal(kind("P1"), WANTED_FOREIGN);
     assert_int_equal(kind(""), WANTED_FOREIGN);
     assert_int_equal(kind("https://example.org/"), WANTED_FOREIGN);
-    for (unsigned i = 0; i < WANTED_CARD_CODES; i++) {
-        wanted_card_text(i, card_text);
+    for (unsigned i = 0; i < TEST_CARD_CODES; i++) {
+        test_card_text(i, card_text);
         assert_int_equal(wanted_kind(card_text, strlen(card_text), &card), WANTED_CARD);
         assert_int_equal(card, i);
     }
@@ -134,10 +135,10 @@ static void test_customers_see_only_ours(void **state)
 {
     _cleanup_(eye_freep) struct eye *eye = NULL;
     struct gray gray = blank(900, 400);
-    char card[WANTED_CARD_CHARACTERS + 1];
+    char card[TEST_CARD_CHARACTERS + 1];
     struct eye_view view;
 
-    wanted_card_text(3, card);
+    test_card_text(3, card);
     draw_code(&gray, "P1" BODY, 40, 40, 6);
     draw_code(&gray, "https://example.org/pay?amount=1", 330, 40, 6);
     draw_code(&gray, card, 580, 40, 6);
