@@ -64,10 +64,10 @@ static bool draw_card(FILE *file)
     bool good = true;
 
     fputs("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"210mm\" height=\"297mm\" "
-          "viewBox=\"0 0 210 297\" font-family=\"sans-serif\" shape-rendering=\"crispEdges\">\n"
-          "<rect width=\"210\" height=\"297\" fill=\"#fff\"/>\n"
+          "viewBox=\"0 0 210 297\" font-family=\"sans-serif\" shape-rendering=\"crispEdges\" "
+          "stroke=\"none\">\n<rect width=\"210\" height=\"297\" fill=\"#fff\"/>\n"
           "<text x=\"15\" y=\"18\" font-size=\"6\">pickupd test card. Print at 100 %; the line is "
-          "100 mm long.</text>\n<path d=\"M15 23h100\" stroke=\"#000\" stroke-width=\"0.5\"/>\n",
+          "100 mm long.</text>\n<rect x=\"15\" y=\"22\" width=\"100\" height=\"0.5\"/>\n",
           file);
     for (unsigned i = 0; i < TEST_CARD_CODES && good; i++) {
         double side = (37 + 2 * QUIET) * test_card[i].module_mm;
