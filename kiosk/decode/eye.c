@@ -149,11 +149,13 @@ void eye_search(struct eye *eye, const struct frame *frame, struct eye_view *ret
 
     eye->full_size[0] = true;
     eye_look(eye, 0, frame, FRAME_WISH_LABELS, ret_view);
-    if (ret_view->error == 0)
-        ret_view->error = read_labels(eye, ret_view); /* the second read, to agree with the first */
+    if (ret_view->error < 0)
+        return;
+    eye->frames++; /* bar codes count when two looks agree: this is the second */
+    ret_view->error = read_labels(eye, ret_view);
     if (ret_view->error < 0 || ret_view->n_texts > 0)
         return;
-    n = scanner_search(eye->scanner, &eye->gray, FINDER_ALL, GRID_SIZE_MAX, eye->texts);
+    n = scanner_search(eye->scanners[0], &eye->gray, FINDER_ALL, GRID_SIZE_MAX, eye->texts);
     ret_view->error = n < 0 ? n : 0;
     sort_texts(eye, n, FRAME_WISH_LABELS, ret_view);
 }
