@@ -47,6 +47,7 @@ cat >"$build.ini" <<END
 c = ['aarch64-linux-gnu-gcc', '--sysroot=$sysroot']
 ar = 'aarch64-linux-gnu-ar'
 strip = 'aarch64-linux-gnu-strip'
+pkgconfig = 'pkg-config'
 pkg-config = 'pkg-config'
 exe_wrapper = ['qemu-aarch64-static', '-L', '$sysroot']
 

@@ -23,8 +23,9 @@
 
 struct player {
     int fd;
-    uint32_t width, height, stride, n_bytes; /* of a YUYV picture */
-    bool mapped;                             /* else write() */
+    uint32_t width, height, stride, n_bytes;
+    bool packed; /* YUYV, else GREY */
+    bool mapped; /* else write() */
     struct {
         uint8_t *memory;
         size_t n_bytes;
@@ -48,24 +49,28 @@ static int control(int fd, unsigned long request, void *argument)
     return r < 0 ? -errno : 0;
 }
 
+/* GREY before YUYV, as pickup-kiosk prefers it: vivid loops only when both ends have one format. */
 static int set_format(struct player *player)
 {
+    static const uint32_t formats[] = {V4L2_PIX_FMT_GREY, V4L2_PIX_FMT_YUYV};
     struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_OUTPUT};
     int r = control(player->fd, VIDIOC_G_FMT, &format);
 
-    if (r < 0)
-        return r;
-    format.fmt.pix.pixelformat = V4L2_PIX_FMT_YUYV;
-    format.fmt.pix.field = V4L2_FIELD_NONE;
-    format.fmt.pix.bytesperline = 0;
-    r = control(player->fd, VIDIOC_S_FMT, &format);
-    if (r < 0 || format.fmt.pix.pixelformat != V4L2_PIX_FMT_YUYV)
-        return r < 0 ? r : -ENOTSUP;
-    player->width = format.fmt.pix.width;
-    player->height = format.fmt.pix.height;
-    player->stride = format.fmt.pix.bytesperline ?: 2 * player->width;
-    player->n_bytes = player->stride * player->height;
-    return 0;
+    for (size_t i = 0; i < ELEMENTSOF(formats) && r == 0; i++) {
+        format.fmt.pix.pixelformat = formats[i];
+        format.fmt.pix.field = V4L2_FIELD_NONE;
+        format.fmt.pix.bytesperline = 0;
+        r = control(player->fd, VIDIOC_S_FMT, &format);
+        if (r < 0 || format.fmt.pix.pixelformat != formats[i])
+            continue;
+        player->packed = formats[i] == V4L2_PIX_FMT_YUYV;
+        player->width = format.fmt.pix.width;
+        player->height = format.fmt.pix.height;
+        player->stride = format.fmt.pix.bytesperline ?: player->width * (player->packed ? 2 : 1);
+        player->n_bytes = player->stride * player->height;
+        return 0;
+    }
+    return r < 0 ? r : -ENOTSUP;
 }
 
 static int map_buffers(struct player *player)
@@ -114,13 +119,19 @@ static int player_open(struct player *player, const char *device)
     return r < 0 || !player->mapped ? r : map_buffers(player);
 }
 
-static void to_yuyv(const struct player *player, const uint8_t *gray, uint8_t *to)
+static void pack(const struct player *player, const uint8_t *gray, uint8_t *to)
 {
-    for (uint32_t y = 0; y < player->height; y++)
-        for (uint32_t x = 0; x < player->width; x++) {
-            to[(size_t)y * player->stride + 2 * x] = gray[(size_t)y * player->width + x];
-            to[(size_t)y * player->stride + 2 * x + 1] = 128;
+    for (uint32_t y = 0; y < player->height; y++) {
+        const uint8_t *from = gray + (size_t)y * player->width;
+        uint8_t *row = to + (size_t)y * player->stride;
+
+        if (!player->packed)
+            memcpy(row, from, player->width);
+        for (uint32_t x = 0; player->packed && x < player->width; x++) {
+            row[2 * x] = from[x];
+            row[2 * x + 1] = 128;
         }
+    }
 }
 
 static int put_mapped(struct player *player, const uint8_t *gray)
@@ -135,7 +146,7 @@ static int put_mapped(struct player *player, const uint8_t *gray)
         r = control(player->fd, VIDIOC_DQBUF, &buffer);
     if (r < 0)
         return r;
-    to_yuyv(player, gray, player->buffers[buffer.index].memory);
+    pack(player, gray, player->buffers[buffer.index].memory);
     buffer.bytesused = player->n_bytes;
     buffer.field = V4L2_FIELD_NONE;
     r = control(player->fd, VIDIOC_QBUF, &buffer);
@@ -146,12 +157,12 @@ static int put_mapped(struct player *player, const uint8_t *gray)
 
 static int put_written(struct player *player, const uint8_t *gray)
 {
-    _cleanup_free_ uint8_t *yuyv = malloc(player->n_bytes);
+    _cleanup_free_ uint8_t *picture = malloc(player->n_bytes);
 
-    if (!yuyv)
+    if (!picture)
         return -ENOMEM;
-    to_yuyv(player, gray, yuyv);
-    return write(player->fd, yuyv, player->n_bytes) < 0 ? -errno : 0;
+    pack(player, gray, picture);
+    return write(player->fd, picture, player->n_bytes) < 0 ? -errno : 0;
 }
 
 static void player_close(struct player *player)
