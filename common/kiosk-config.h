@@ -18,13 +18,34 @@ enum kiosk_screen {
     KIOSK_SCREEN_SDL, /* a window on a desktop */
 };
 
+enum kiosk_power_line {
+    KIOSK_POWER_LINE_OFF,
+    KIOSK_POWER_LINE_50,
+    KIOSK_POWER_LINE_60,
+    KIOSK_POWER_LINE_AUTO,
+};
+
+#define KIOSK_CAMERAS_MAX 4
+
+/* [camera], [camera 2] … */
+struct kiosk_camera_config {
+    unsigned number; /* as in the file: 1 for [camera] */
+    bool given;      /* the file has the section */
+    int backend;     /* enum kiosk_camera */
+    char *device, *folder;
+    int64_t fps, width, height;
+    int64_t exposure_us; /* 0 = the camera's own automatic */
+    int64_t focus;       /* in the camera's units; -1 = automatic */
+    int64_t gain;        /* in the camera's units; -1 = as the camera has it */
+    int power_line;      /* enum kiosk_power_line: the flicker of the shop's lamps */
+};
+
 struct kiosk_config {
     /* [kiosk] */
     char *doors_file;
-    /* [camera] */
-    int camera_backend; /* enum kiosk_camera */
-    char *camera_device, *camera_folder;
-    int64_t camera_fps, camera_width, camera_height;
+    /* The first n_cameras are in use: [camera], and the others that the file has. */
+    struct kiosk_camera_config cameras[KIOSK_CAMERAS_MAX];
+    size_t n_cameras;
     /* [decoder] */
     char *decoder_program;
     int64_t frame_limit_ms; /* a decoder that takes longer for one frame is replaced */

@@ -293,6 +293,11 @@ int bank_client_attach(struct bank_client *client, const struct bank_attach_door
     return r < 0 ? r : 0;
 }
 
+sd_bus *bank_client_bus(struct bank_client *client)
+{
+    return client->bus;
+}
+
 bool bank_client_attached(const struct bank_client *client)
 {
     return client->attached;

@@ -56,6 +56,9 @@ int bank_client_new(sd_event *event, const char *address, const struct bank_clie
 struct bank_client *bank_client_free(struct bank_client *client);
 DEFINE_CLEANUP(struct bank_client *, bank_client_free);
 
+/* Its connection, for what the kiosk itself offers on the bus (kiosk/kiosk-bus.h). */
+sd_bus *bank_client_bus(struct bank_client *client);
+
 /* The daemon is there and knows the doors. */
 bool bank_client_attached(const struct bank_client *client);
 int bank_client_attach(struct bank_client *client, const struct bank_attach_door *doors, size_t n);

@@ -13,10 +13,21 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* A process that lived for less than this is replaced only after as long again: a picture on the
- * glass that kills it each time must not keep the processor busy. */
+#define LOOK_US UINT64_C(100000)
+/* A process that lived for less than this without a picture is replaced only after as long again:
+ * a broken installation must not keep the processor busy. */
 #define SHORT_LIFE_US UINT64_C(1000000)
-#define LOOK_US       UINT64_C(100000)
+/* The first picture that kills it costs nothing but itself. When the next one does too, something
+ * on the glass does it each time: the camera rests, so long that little time is wasted and so short
+ * that the next customer does not notice. */
+#define REST_US   UINT64_C(500000)
+#define FORGET_US UINT64_C(5000000)
+
+struct lane {
+    uint64_t offered, done; /* numbers of the newest picture each way */
+    uint64_t killed_us;     /* when a picture of it last ended the process; 0 = never */
+    uint64_t rests_until_us;
+};
 
 struct decoder {
     struct decoder_options options;
@@ -27,9 +38,9 @@ struct decoder {
     int socket;
     pid_t pid; /* 0 = none */
     uint64_t started_us, restart_us;
-    uint64_t offered, done; /* numbers of the newest picture each way */
+    struct lane lanes[FRAME_LANES_MAX];
     uint64_t busy_since_us; /* the process has had a picture since; 0 = idle */
-    unsigned restarts;
+    struct decoder_counts counts;
 };
 
 static int start(struct decoder *decoder);
@@ -51,14 +62,31 @@ static void end(struct decoder *decoder)
     decoder->busy_since_us = 0;
 }
 
-static void replace(struct decoder *decoder, const char *why)
+/* Lets the camera rest whose picture ended the process. True when there is one. */
+static bool blame(struct decoder *decoder, uint64_t now_us)
+{
+    int at_work = decoder->box ? frame_box_at_work(decoder->box) : -1;
+    struct lane *lane = at_work >= 0 ? &decoder->lanes[at_work] : NULL;
+
+    if (!lane)
+        return false;
+    if (lane->killed_us != 0 && now_us - lane->killed_us < FORGET_US)
+        lane->rests_until_us = now_us + REST_US;
+    lane->killed_us = now_us;
+    return true;
+}
+
+static void replace(struct decoder *decoder, unsigned *count, const char *why)
 {
     uint64_t now_us = clock_boot_us();
     bool at_once = now_us - decoder->started_us >= SHORT_LIFE_US;
 
-    log_warning("decoder: %s; it is replaced", why);
+    if (count != &decoder->counts.recycled) {
+        log_warning("decoder: %s; it is replaced", why);
+        at_once = blame(decoder, now_us) || at_once;
+    }
+    (*count)++;
     end(decoder);
-    decoder->restarts++;
     decoder->restart_us = at_once ? now_us : now_us + SHORT_LIFE_US;
     if (at_once && start(decoder) < 0)
         decoder->restart_us = now_us + SHORT_LIFE_US;
@@ -69,26 +97,53 @@ static int on_child(sd_event_source *source, const siginfo_t *info, void *userda
     struct decoder *decoder = userdata;
     char why[80];
 
+    decoder->pid = 0; /* reaped by sd-event */
+    if (info->si_code == CLD_EXITED && info->si_status == DECODE_EXIT_RECYCLE) {
+        replace(decoder, &decoder->counts.recycled, "");
+        return 0;
+    }
     if (info->si_code == CLD_EXITED)
         snprintf(why, sizeof(why), "ended with exit code %d", info->si_status);
     else
         snprintf(why, sizeof(why), "was ended by signal %d", info->si_status);
-    decoder->pid = 0; /* reaped by sd-event */
-    replace(decoder, why);
+    replace(decoder, &decoder->counts.died, why);
     return 0;
+}
+
+/* Any byte may stand where the process should have put a truth value. */
+static void settle(bool *value)
+{
+    unsigned char byte;
+
+    memcpy(&byte, value, sizeof(byte));
+    *value = byte != 0;
 }
 
 /* Whether a packet of `n` bytes is a report that the process could rightly have sent. */
 static bool valid(const struct decoder *decoder, const struct decode_report *report, size_t n)
 {
-    if (n < DECODE_REPORT_BYTES(0) || report->n_texts > SCANNER_TEXTS_MAX ||
-        n != DECODE_REPORT_BYTES(report->n_texts) || report->number > decoder->offered)
+    const struct eye_view *view = &report->view;
+
+    if (n < DECODE_REPORT_BYTES(0) || view->n_texts > SCANNER_TEXTS_MAX ||
+        n != DECODE_REPORT_BYTES(view->n_texts) || report->lane >= decoder->options.n_lanes ||
+        report->number > decoder->lanes[report->lane].offered ||
+        report->captured_us > report->start_us || report->start_us > report->done_us ||
+        view->error > 0)
         return false;
-    for (uint32_t i = 0; i < report->n_texts; i++)
-        if (report->texts[i].n_bytes > SCANNER_TEXT_MAX ||
-            strnlen(report->texts[i].text, SCANNER_TEXT_MAX + 1) != report->texts[i].n_bytes)
+    for (uint32_t i = 0; i < view->n_texts; i++)
+        if (view->texts[i].n_bytes > SCANNER_TEXT_MAX ||
+            strnlen(view->texts[i].text, SCANNER_TEXT_MAX + 1) != view->texts[i].n_bytes)
             return false;
     return true;
+}
+
+/* It has had something to do since `now_us` when a picture of any camera waits. */
+static void note_done(struct decoder *decoder, uint64_t now_us)
+{
+    decoder->busy_since_us = 0;
+    for (unsigned i = 0; i < decoder->options.n_lanes; i++)
+        if (decoder->lanes[i].done < decoder->lanes[i].offered)
+            decoder->busy_since_us = now_us;
 }
 
 static int on_report(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -104,17 +159,15 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *use
         return 0;
     }
     if (!valid(decoder, &report, (size_t)n)) {
-        replace(decoder, "it sent nonsense");
+        replace(decoder, &decoder->counts.nonsense, "it sent nonsense");
         return 0;
     }
-    decoder->done = report.number;
-    decoder->busy_since_us = decoder->done < decoder->offered ? clock_boot_us() : 0;
-    for (uint32_t i = 0; i < report.n_texts; i++)
-        decoder->options.text(decoder->options.userdata,
-                              &(struct decoder_text){.text = report.texts[i].text,
-                                                     .captured_us = report.captured_us,
-                                                     .start_us = report.start_us,
-                                                     .decoded_us = report.done_us});
+    settle(&report.view.damaged);
+    settle(&report.view.sight.touches_border);
+    settle(&report.view.sight.inverted);
+    decoder->lanes[report.lane].done = report.number;
+    note_done(decoder, clock_boot_us());
+    decoder->options.report(decoder->options.userdata, &report);
     return 0;
 }
 
@@ -152,7 +205,7 @@ static int spawn(struct decoder *decoder, int child_socket)
 
 static int start(struct decoder *decoder)
 {
-    int pair[2], r = frame_box_new(&decoder->box);
+    int pair[2], r = frame_box_new(decoder->options.n_lanes, &decoder->box);
 
     if (r < 0)
         return r;
@@ -174,7 +227,8 @@ static int start(struct decoder *decoder)
     }
     decoder->started_us = clock_boot_us();
     decoder->restart_us = 0;
-    decoder->done = decoder->offered;
+    for (unsigned i = 0; i < decoder->options.n_lanes; i++)
+        decoder->lanes[i].done = decoder->lanes[i].offered;
     return 0;
 }
 
@@ -187,7 +241,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (decoder->busy_since_us != 0 &&
         now_us - decoder->busy_since_us > decoder->options.frame_limit_us)
-        replace(decoder, "took too long for a picture");
+        replace(decoder, &decoder->counts.hung, "it took too long for a picture");
     else if (decoder->pid == 0 && now_us >= decoder->restart_us && start(decoder) < 0)
         decoder->restart_us = now_us + SHORT_LIFE_US;
     r = sd_event_source_set_time_relative(source, LOOK_US);
@@ -230,20 +284,22 @@ struct decoder *decoder_free(struct decoder *decoder)
     return NULL;
 }
 
-int decoder_offer(struct decoder *decoder, const struct frame *frame, enum frame_wish wish)
+int decoder_offer(struct decoder *decoder, unsigned lane, const struct frame *frame,
+                  enum frame_wish wish)
 {
+    struct lane *to = &decoder->lanes[lane];
     int r;
 
-    if (decoder->pid == 0)
+    if (decoder->pid == 0 || clock_boot_us() < to->rests_until_us)
         return 0; /* it is being replaced; the next picture will do */
-    r = frame_box_put(decoder->box, frame, decoder->offered + 1, wish);
+    r = frame_box_put(decoder->box, lane, frame, to->offered + 1, wish);
     if (r == -EBADMSG) {
-        replace(decoder, "it destroyed the hand-over");
+        replace(decoder, &decoder->counts.nonsense, "it destroyed the hand-over");
         return 0;
     }
     if (r < 0)
         return r;
-    decoder->offered++;
+    to->offered++;
     if (decoder->busy_since_us == 0)
         decoder->busy_since_us = clock_boot_us();
     /* A full socket is no matter: the process has wake-ups enough and takes the newest. */
@@ -251,7 +307,12 @@ int decoder_offer(struct decoder *decoder, const struct frame *frame, enum frame
     return 0;
 }
 
-unsigned decoder_restarts(const struct decoder *decoder)
+const struct decoder_counts *decoder_counts(const struct decoder *decoder)
 {
-    return decoder->restarts;
+    return &decoder->counts;
+}
+
+pid_t decoder_pid(const struct decoder *decoder)
+{
+    return decoder->pid;
 }

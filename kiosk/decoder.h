@@ -9,18 +9,29 @@
 
 struct decoder;
 
+struct decode_report; /* kiosk/decode/report.h */
+
+/* A text, for those who act on it. */
 struct decoder_text {
     const char *text; /* NUL-terminated; valid during the call */
     uint64_t captured_us, start_us, decoded_us;
 };
 
-typedef void (*decoder_text_fn)(void *userdata, const struct decoder_text *text);
+/* One picture was looked at. Every number in the report was checked, no text was believed. */
+typedef void (*decoder_report_fn)(void *userdata, const struct decode_report *report);
 
 struct decoder_options {
     const char *program;     /* path of pickup-decode; copied */
+    unsigned n_lanes;        /* cameras: 1 to FRAME_LANES_MAX */
     uint64_t frame_limit_us; /* for one picture; longer = it hangs */
-    decoder_text_fn text;    /* called for each text in each picture, however often */
+    decoder_report_fn report;
     void *userdata;
+};
+
+/* How often the process was replaced, and why. */
+struct decoder_counts {
+    unsigned died, hung, nonsense; /* a picture did that, or somebody who killed it */
+    unsigned recycled;             /* it gave its memory back of its own accord */
 };
 
 /* Starts the process. SIGCHLD must be blocked (sd_event_add_child). A program that cannot be
@@ -29,7 +40,11 @@ int decoder_new(sd_event *event, const struct decoder_options *options, struct d
 /* Kills the process and waits for it. Accepts NULL; returns NULL. */
 struct decoder *decoder_free(struct decoder *decoder);
 DEFINE_CLEANUP(struct decoder *, decoder_free);
-/* Hands over a picture; an older one that still waits is replaced. Never blocks. */
-int decoder_offer(struct decoder *decoder, const struct frame *frame, enum frame_wish wish);
-/* How often the process was replaced. */
-unsigned decoder_restarts(const struct decoder *decoder);
+/* Hands over a picture of a camera; an older one of it that still waits is replaced. Never blocks.
+ * A camera whose pictures have just killed the process rests for a moment, so that it does not
+ * keep the others from being looked at. */
+int decoder_offer(struct decoder *decoder, unsigned lane, const struct frame *frame,
+                  enum frame_wish wish);
+const struct decoder_counts *decoder_counts(const struct decoder *decoder);
+/* Ends the process as somebody who looks after it would: for tests. 0 = there is none just now. */
+pid_t decoder_pid(const struct decoder *decoder);

@@ -7,7 +7,8 @@
 enum frame_format {
     FRAME_GREY, /* 8 bits a pixel */
     FRAME_YUYV, /* 4:2:2 packed, 16 bits a pixel */
-    FRAME_NV12, /* a plane of gray, then a plane of colour that is not used */
+    FRAME_UYVY, /* the same, the other way round */
+    FRAME_NV12, /* a plane of gray, then colour that is not used: also NV21, I420, YV12 */
     FRAME_JPEG, /* one picture of a motion JPEG stream; width and height may be 0 */
     FRAME_FORMATS
 };

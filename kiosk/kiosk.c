@@ -97,6 +97,16 @@ static void on_text(void *userdata, const struct decoder_text *text)
     snprintf(kiosk->text, sizeof(kiosk->text), "%s", text->text);
 }
 
+static void on_hint(void *userdata, enum hint hint)
+{
+    struct kiosk *kiosk = userdata;
+
+    kiosk->show.hint = hint;
+    draw(kiosk);
+}
+
+static const struct scan_events scan_events = {.text = on_text, .hint = on_hint};
+
 static bool begins_something(const char *outcome)
 {
     return strcmp(outcome, "opening") == 0 || strcmp(outcome, "staff") == 0 ||
@@ -253,6 +263,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (kiosk->watchdog_us != 0 && age_us < LOCK_THREAD_HEARTBEAT_US)
         (void)sd_notify(0, "WATCHDOG=1");
+    scan_tick(kiosk->scan);
     if (what_is_broken(kiosk) != kiosk->show.broken)
         draw(kiosk);
     r = sd_event_source_set_time_relative(source, LOOK_US);
@@ -343,7 +354,7 @@ int kiosk_new(sd_event *event, const char *config, const char *trace, struct kio
         log_error("%s", error ? error : strerror(-r));
         return r;
     }
-    r = scan_new(event, &kiosk->config, on_text, kiosk, &kiosk->scan);
+    r = scan_new(event, &kiosk->config, &scan_events, kiosk, &kiosk->scan);
     if (r == 0)
         r = add_timers(kiosk);
     if (r < 0)
@@ -356,6 +367,7 @@ struct kiosk *kiosk_free(struct kiosk *kiosk)
 {
     if (!kiosk)
         return NULL;
+    kiosk_bus_free(kiosk->bus);
     scan_free(kiosk->scan);
     door_bank_free(kiosk->door_bank);
     lock_thread_free(kiosk->locks);
@@ -375,7 +387,9 @@ struct kiosk *kiosk_free(struct kiosk *kiosk)
 
 int kiosk_start(struct kiosk *kiosk, const char *bus)
 {
-    return bank_client_new(kiosk->event, bus, &bank_events, kiosk, &kiosk->bank);
+    int r = bank_client_new(kiosk->event, bus, &bank_events, kiosk, &kiosk->bank);
+
+    return r < 0 ? r : kiosk_bus_new(bank_client_bus(kiosk->bank), kiosk->scan, &kiosk->bus);
 }
 
 int kiosk_release_locks(const char *path)

@@ -6,6 +6,7 @@
 #include "kiosk/bank-client.h"
 #include "kiosk/decode/scanner.h"
 #include "kiosk/door-bank.h"
+#include "kiosk/kiosk-bus.h"
 #include "kiosk/scan.h"
 #include "kiosk/show.h"
 #include "kiosk/trace.h"
@@ -19,6 +20,7 @@ struct kiosk {
     struct door_bank *door_bank;
     struct scan *scan;
     struct bank_client *bank;
+    struct kiosk_bus *bus;
     struct trace *trace;
 
     struct show show;

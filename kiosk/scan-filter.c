@@ -29,10 +29,12 @@ bool scan_filter_see(struct scan_filter *filter, const char *text, uint64_t now_
     bool counts = true;
 
     if (i < SCAN_FILTER_TEXTS) {
-        uint64_t retry_us = filter->texts[i].retry_us;
+        uint64_t retry_us = filter->texts[i].retry_us, seen_us = filter->texts[i].seen_us;
 
-        counts = now_us - filter->texts[i].seen_us >= SCAN_FILTER_AWAY_US ||
-                 (retry_us != 0 && now_us >= retry_us);
+        /* Pictures of two cameras may come in another order than they were taken. */
+        if (now_us < seen_us)
+            now_us = seen_us;
+        counts = now_us - seen_us >= SCAN_FILTER_AWAY_US || (retry_us != 0 && now_us >= retry_us);
     } else {
         i = oldest(filter);
         snprintf(filter->texts[i].text, sizeof(filter->texts[i].text), "%s", text);

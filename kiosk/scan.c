@@ -7,108 +7,115 @@
 #include <errno.h>
 #include <string.h>
 
-#define CAMERA_RETRY_US UINT64_C(1000000)
+_Static_assert(FRAME_LANES_MAX == KIOSK_CAMERAS_MAX, "each camera has a lane");
+
+struct lane {
+    struct camera_watch *watch;
+    struct camera_stats stats;
+    struct hint_state hint;
+};
 
 struct scan {
     const struct kiosk_config *config;
-    sd_event *event;
-    struct camera *camera;
-    sd_event_source *camera_source, *retry;
+    const struct scan_events *events;
+    void *userdata;
+    struct lane lanes[KIOSK_CAMERAS_MAX];
     struct decoder *decoder;
     struct scan_filter filter;
     enum frame_wish wish;
-    scan_text_fn text;
-    void *userdata;
-    bool complained; /* about the camera, since it was last there */
+    enum hint hint; /* told last */
+    struct {
+        unsigned lane;
+        scan_picture_fn fn; /* NULL = nobody asks */
+        void *userdata;
+    } picture;
 };
 
-static void on_text(void *userdata, const struct decoder_text *text)
+/* What the lanes say together: somebody stands at one camera at a time. */
+static void tell_hint(struct scan *scan, uint64_t now_us)
 {
-    struct scan *scan = userdata;
+    enum hint hint = HINT_NONE;
 
-    if (scan_filter_see(&scan->filter, text->text, text->captured_us))
-        scan->text(scan->userdata, text);
-}
-
-static void lose_camera(struct scan *scan)
-{
-    scan->camera_source = sd_event_source_disable_unref(scan->camera_source);
-    scan->camera = camera_close(scan->camera);
-}
-
-static int on_camera(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    struct scan *scan = userdata;
-    struct frame frame;
-    int r = scan->camera->ops->take(scan->camera, &frame);
-
-    if (r < 0) {
-        log_errno(r, "the camera is gone; it is looked for again");
-        scan->complained = true;
-        lose_camera(scan);
-        return 0;
-    }
-    if (r > 0 && (r = decoder_offer(scan->decoder, &frame, scan->wish)) < 0)
-        log_errno(r, "a picture cannot be given to the decoder");
-    return 0;
-}
-
-static void find_camera(struct scan *scan)
-{
-    _cleanup_free_ char *error = NULL;
-    int r = camera_open(scan->config, &scan->camera, &error);
-
-    if (r >= 0)
-        r = sd_event_add_io(scan->event, &scan->camera_source, scan->camera->fd, EPOLLIN, on_camera,
-                            scan);
-    if (r >= 0) {
-        if (scan->complained)
-            log_notice("the camera is back");
-        scan->complained = false;
+    for (size_t i = 0; i < scan->config->n_cameras && hint == HINT_NONE; i++)
+        hint = hint_at(&scan->lanes[i].hint, now_us);
+    if (hint == scan->hint)
         return;
-    }
-    lose_camera(scan);
-    if (!scan->complained)
-        log_error("%s", error ? error : strerror(-r));
-    scan->complained = true;
+    scan->hint = hint;
+    scan->events->hint(scan->userdata, hint);
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_report(void *userdata, const struct decode_report *report)
 {
     struct scan *scan = userdata;
-    int r;
+    struct lane *lane = &scan->lanes[report->lane];
 
-    if (!scan->camera)
-        find_camera(scan);
-    r = sd_event_source_set_time_relative(source, CAMERA_RETRY_US);
-    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    camera_stats_add(&lane->stats, report);
+    (void)hint_step(&lane->hint, &report->view, report->done_us);
+    for (uint32_t i = 0; i < report->view.n_texts; i++) {
+        const struct decoder_text text = {.text = report->view.texts[i].text,
+                                          .captured_us = report->captured_us,
+                                          .start_us = report->start_us,
+                                          .decoded_us = report->done_us};
+
+        if (scan_filter_see(&scan->filter, text.text, text.captured_us))
+            scan->events->text(scan->userdata, &text);
+    }
+    tell_hint(scan, report->done_us);
 }
 
-int scan_new(sd_event *event, const struct kiosk_config *config, scan_text_fn text, void *userdata,
-             struct scan **ret_scan)
+static void on_picture(void *userdata, unsigned lane, const struct frame *frame)
+{
+    struct scan *scan = userdata;
+    int r = decoder_offer(scan->decoder, lane, frame, scan->wish);
+
+    if (r < 0)
+        log_errno(r, "a picture cannot be given to the decoder");
+    if (scan->picture.fn && scan->picture.lane == lane) {
+        scan_picture_fn fn = scan->picture.fn;
+
+        scan->picture.fn = NULL;
+        fn(scan->picture.userdata, frame);
+    }
+}
+
+static int open_cameras(struct scan *scan, sd_event *event)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < scan->config->n_cameras && r >= 0; i++)
+        r = camera_watch_new(event,
+                             &(struct camera_watch_options){
+                                 .config = &scan->config->cameras[i],
+                                 .lane = (unsigned)i,
+                                 .picture = on_picture,
+                                 .userdata = scan,
+                             },
+                             &scan->lanes[i].watch);
+    return r;
+}
+
+int scan_new(sd_event *event, const struct kiosk_config *config, const struct scan_events *events,
+             void *userdata, struct scan **ret_scan)
 {
     _cleanup_(scan_freep) struct scan *scan = calloc(1, sizeof(*scan));
     int r;
 
     if (!scan)
         return -ENOMEM;
-    scan->event = sd_event_ref(event);
     scan->config = config;
-    scan->text = text;
+    scan->events = events;
     scan->userdata = userdata;
     r = decoder_new(event,
                     &(struct decoder_options){
                         .program = config->decoder_program,
+                        .n_lanes = (unsigned)config->n_cameras,
                         .frame_limit_us = (uint64_t)config->frame_limit_ms * 1000,
-                        .text = on_text,
+                        .report = on_report,
                         .userdata = scan,
                     },
                     &scan->decoder);
-    if (r < 0)
-        return r;
-    find_camera(scan);
-    r = sd_event_add_time_relative(event, &scan->retry, CLOCK_BOOTTIME, CAMERA_RETRY_US, 0,
-                                   on_retry, scan);
+    if (r == 0)
+        r = open_cameras(scan, event);
     if (r < 0)
         return r;
     *ret_scan = TAKE_PTR(scan);
@@ -119,10 +126,9 @@ struct scan *scan_free(struct scan *scan)
 {
     if (!scan)
         return NULL;
-    lose_camera(scan);
-    sd_event_source_disable_unref(scan->retry);
+    for (size_t i = 0; i < KIOSK_CAMERAS_MAX; i++)
+        camera_watch_free(scan->lanes[i].watch);
     decoder_free(scan->decoder);
-    sd_event_unref(scan->event);
     free(scan);
     return NULL;
 }
@@ -139,5 +145,63 @@ void scan_retry(struct scan *scan, const char *text, uint64_t wait_us)
 
 bool scan_sees(const struct scan *scan)
 {
-    return scan->camera;
+    for (size_t i = 0; i < scan->config->n_cameras; i++)
+        if (camera_watch_sees(scan->lanes[i].watch))
+            return true;
+    return false;
+}
+
+void scan_tick(struct scan *scan)
+{
+    tell_hint(scan, clock_boot_us());
+}
+
+size_t scan_cameras(const struct scan *scan)
+{
+    return scan->config->n_cameras;
+}
+
+void scan_camera(const struct scan *scan, size_t i, struct scan_camera *ret_camera)
+{
+    const struct kiosk_camera_config *config = &scan->config->cameras[i];
+    const struct lane *lane = &scan->lanes[i];
+    struct scan_camera camera = {
+        .number = config->number,
+        .device = config->backend == KIOSK_CAMERA_FILES ? config->folder : config->device,
+        .sees = camera_watch_sees(lane->watch),
+        .about = camera_watch_about(lane->watch),
+        .error = camera_watch_error(lane->watch),
+        .hint = lane->hint.shown,
+    };
+
+    camera_watch_counts(lane->watch, &camera.counts);
+    camera_stats_sum(&lane->stats, clock_boot_us(), &camera.summary);
+    *ret_camera = camera;
+}
+
+const struct decoder_counts *scan_decoder(const struct scan *scan)
+{
+    return decoder_counts(scan->decoder);
+}
+
+int scan_take_picture(struct scan *scan, unsigned number, scan_picture_fn fn, void *userdata)
+{
+    for (size_t i = 0; i < scan->config->n_cameras; i++) {
+        if (scan->config->cameras[i].number != number)
+            continue;
+        if (!camera_watch_sees(scan->lanes[i].watch))
+            return -ENODEV;
+        if (scan->picture.fn)
+            return -EBUSY;
+        scan->picture.lane = (unsigned)i;
+        scan->picture.fn = fn;
+        scan->picture.userdata = userdata;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+void scan_drop_picture(struct scan *scan)
+{
+    scan->picture.fn = NULL;
 }

@@ -65,6 +65,9 @@ void show_state(const struct show *show, struct screen_state *ret_state)
     } else if (show->session.number != 0) {
         state.kind = kind_of(show->session.state);
         fill(&state, &show->session.info, show->language);
+    } else if (show->hint != HINT_NONE) {
+        state.kind = SCREEN_HINT;
+        snprintf(state.outcome, sizeof(state.outcome), "%s", hint_name(show->hint));
     }
     *ret_state = state;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kiosk/bank-client.h"
+#include "kiosk/hint.h"
 #include "kiosk/ui/screen.h"
 
 struct show {
@@ -10,9 +11,10 @@ struct show {
     bool attached;        /* the daemon is there */
     struct bank_session session;
     struct bank_answer refusal; /* outcome "" = none to be shown */
+    enum hint hint;             /* to somebody whose code is not read */
 };
 
-/* A broken kiosk comes first, then a missing daemon, a refusal, the session. */
+/* A broken kiosk comes first, then a missing daemon, a refusal, the session, a hint. */
 void show_state(const struct show *show, struct screen_state *ret_state);
 /* How long a refusal stays, and the result of a collection; µs. */
 uint64_t show_refusal_us(const struct show *show);

@@ -5,8 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME "io.pickupd.Bank1"
-#define PATH "/io/pickupd/bank1"
+/* A name on the bus is also its interface; `program` is what systemctl starts. */
+struct peer {
+    const char *name, *path, *program;
+};
+
+static const struct peer bank = {"io.pickupd.Bank1", "/io/pickupd/bank1", "pickupd"};
+static const struct peer kiosk = {"io.pickupd.Kiosk1", "/io/pickupd/kiosk1", "pickup-kiosk"};
 
 int ctl_connect(struct ctl *ctl, const char *address)
 {
@@ -30,12 +35,13 @@ int ctl_connect(struct ctl *ctl, const char *address)
     return CTL_UNREACHABLE;
 }
 
-static int explain(const sd_bus_error *error)
+static int explain(const struct peer *peer, const sd_bus_error *error)
 {
     if (sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
         sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
         sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY)) {
-        fputs("pickupctl: pickupd is not running. Start it: systemctl start pickupd\n", stderr);
+        fprintf(stderr, "pickupctl: %s is not running. Start it: systemctl start %s\n",
+                peer->program, peer->program);
         return CTL_UNREACHABLE;
     }
     if (sd_bus_error_has_name(error, SD_BUS_ERROR_ACCESS_DENIED)) {
@@ -47,19 +53,20 @@ static int explain(const sd_bus_error *error)
     return CTL_REFUSED;
 }
 
-static int call(struct ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types,
-                va_list arguments)
+static int call(struct ctl *ctl, const struct peer *peer, const char *method,
+                sd_bus_message **ret_reply, const char *types, va_list arguments)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
-    int r = sd_bus_message_new_method_call(ctl->bus, &message, NAME, PATH, NAME, method);
+    int r = sd_bus_message_new_method_call(ctl->bus, &message, peer->name, peer->path, peer->name,
+                                           method);
 
     if (r >= 0 && *types)
         r = sd_bus_message_appendv(message, types, arguments);
     if (r >= 0) {
         r = sd_bus_call(ctl->bus, message, 0, &error, ret_reply);
         if (r < 0 && sd_bus_error_is_set(&error))
-            return explain(&error);
+            return explain(peer, &error);
     }
     if (r < 0) {
         fprintf(stderr, "pickupctl: %s failed: %s\n", method, strerror(-r));
@@ -75,7 +82,19 @@ int ctl_call(struct ctl *ctl, const char *method, sd_bus_message **ret_reply, co
     int code;
 
     va_start(arguments, types);
-    code = call(ctl, method, ret_reply, types, arguments);
+    code = call(ctl, &bank, method, ret_reply, types, arguments);
+    va_end(arguments);
+    return code;
+}
+
+int ctl_call_kiosk(struct ctl *ctl, const char *method, sd_bus_message **ret_reply,
+                   const char *types, ...)
+{
+    va_list arguments;
+    int code;
+
+    va_start(arguments, types);
+    code = call(ctl, &kiosk, method, ret_reply, types, arguments);
     va_end(arguments);
     return code;
 }
@@ -117,6 +136,7 @@ static json_t *read_basic(sd_bus_message *m, char type)
         uint32_t u;
         int64_t x;
         uint64_t t;
+        double d;
     } value;
 
     if (sd_bus_message_read_basic(m, type, &value) < 0)
@@ -132,6 +152,8 @@ static json_t *read_basic(sd_bus_message *m, char type)
         return json_integer(value.u);
     case 'x':
         return json_integer(value.x);
+    case 'd':
+        return json_real(value.d);
     default:
         return json_integer((json_int_t)value.t);
     }
@@ -168,7 +190,7 @@ json_t *ctl_call_json(struct ctl *ctl, int *ret_code, const char *method, const 
     va_list arguments;
 
     va_start(arguments, types);
-    *ret_code = call(ctl, method, &reply, types, arguments);
+    *ret_code = call(ctl, &bank, method, &reply, types, arguments);
     va_end(arguments);
     if (*ret_code != CTL_DONE)
         return NULL;

@@ -78,7 +78,7 @@ static int check_file(const char *path)
         int (*check)(const char *path);
     } kinds[] = {
         {"[bank]", check_bank},       {"[hq]", check_bank},      {"[keys]", check_bank},
-        {"[kiosk]", check_kiosk},     {"[camera]", check_kiosk}, {"[decoder]", check_kiosk},
+        {"[kiosk]", check_kiosk},     {"[camera", check_kiosk},  {"[decoder]", check_kiosk},
         {"[lock]", check_kiosk},      {"[screen]", check_kiosk}, {"[doors]", check_door_table},
         {"[door ", check_door_table},
     };

@@ -18,8 +18,8 @@ enum {
 struct ctl {
     sd_bus *bus;
     bool json;
-    const char *reason, *state, *text; /* options of single verbs */
-    int64_t after, limit, offset;
+    const char *reason, *state, *text, *save; /* options of single verbs */
+    int64_t after, limit, offset, camera;
 };
 
 /* A verb with its arguments; returns one of the codes above. */
@@ -31,6 +31,9 @@ typedef int (*ctl_fn)(struct ctl *ctl, int argc, char **argv);
 int ctl_connect(struct ctl *ctl, const char *address);
 int ctl_call(struct ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types,
              ...);
+/* The same of the kiosk, io.pickupd.Kiosk1. */
+int ctl_call_kiosk(struct ctl *ctl, const char *method, sd_bus_message **ret_reply,
+                   const char *types, ...);
 /* The next element of a message as JSON: a{sv} becomes an object, structs and arrays arrays. */
 json_t *ctl_json(sd_bus_message *message);
 /* A whole reply as an array of its elements. */
@@ -63,6 +66,12 @@ int ctl_dispute(struct ctl *ctl, int argc, char **argv);
 
 /* ctl-config.c */
 int ctl_check_config(struct ctl *ctl, int argc, char **argv);
+
+/* ctl-camera.c */
+int ctl_camera(struct ctl *ctl, int argc, char **argv);
+
+/* ctl-test-card.c */
+int ctl_test_card(struct ctl *ctl, int argc, char **argv);
 
 /* ctl-watch.c */
 int ctl_watch(struct ctl *ctl, int argc, char **argv);

@@ -28,6 +28,8 @@ static const char help_text[] =
     "  clock floor TIME --reason=TEXT  no time before TIME is believed (now, or 2026-11-25 08:30)\n"
     "  dispute ORDER TEXT              something is missing\n"
     "  watch                           what happens, as it happens; Ctrl-C ends it\n"
+    "  camera [--camera=N] [--save=FILE]  how well the cameras see; --save keeps one picture\n"
+    "  test-card FILE.svg              a card to print, for setting a camera up\n"
     "  check-config [FILE…]            every mistake in pickupd.conf, kiosk.conf, doors.conf\n\n"
     "  --bus=ADDRESS   D-Bus address, or system (standard)\n"
     "  --json          answers for programs\n"
@@ -43,15 +45,16 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    {"status", 0, 0, false, ctl_status},   {"session", 0, 0, false, ctl_session},
-    {"orders", 0, 0, false, ctl_orders},   {"order", 1, 1, false, ctl_order},
-    {"doors", 0, 0, false, ctl_doors},     {"events", 0, 0, false, ctl_events},
-    {"present", 1, 1, false, ctl_present}, {"number", 1, 1, false, ctl_number},
-    {"stock", 1, 2, false, ctl_stock},     {"retrieve", 0, 1, false, ctl_retrieve},
-    {"inspect", 1, 1, false, ctl_inspect}, {"resolve", 2, 2, false, ctl_resolve},
-    {"door", 2, 2, false, ctl_door},       {"id-check", 1, 1, false, ctl_id_check},
-    {"dispute", 2, 2, false, ctl_dispute}, {"check-config", 0, 16, true, ctl_check_config},
-    {"watch", 0, 0, false, ctl_watch},     {"clock", 2, 2, false, ctl_clock},
+    {"status", 0, 0, false, ctl_status},      {"session", 0, 0, false, ctl_session},
+    {"orders", 0, 0, false, ctl_orders},      {"order", 1, 1, false, ctl_order},
+    {"doors", 0, 0, false, ctl_doors},        {"events", 0, 0, false, ctl_events},
+    {"present", 1, 1, false, ctl_present},    {"number", 1, 1, false, ctl_number},
+    {"stock", 1, 2, false, ctl_stock},        {"retrieve", 0, 1, false, ctl_retrieve},
+    {"inspect", 1, 1, false, ctl_inspect},    {"resolve", 2, 2, false, ctl_resolve},
+    {"door", 2, 2, false, ctl_door},          {"id-check", 1, 1, false, ctl_id_check},
+    {"dispute", 2, 2, false, ctl_dispute},    {"check-config", 0, 16, true, ctl_check_config},
+    {"watch", 0, 0, false, ctl_watch},        {"camera", 0, 0, false, ctl_camera},
+    {"test-card", 1, 1, true, ctl_test_card}, {"clock", 2, 2, false, ctl_clock},
 };
 
 static const struct verb *find_verb(const char *name)
@@ -96,6 +99,8 @@ static int parse_words(int argc, char **argv, struct ctl *ctl, const char **ret_
         {"after", required_argument, NULL, 'a'},
         {"limit", required_argument, NULL, 'l'},
         {"offset", required_argument, NULL, 'o'},
+        {"camera", required_argument, NULL, 'c'},
+        {"save", required_argument, NULL, 'S'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {},
@@ -128,6 +133,12 @@ static int parse_words(int argc, char **argv, struct ctl *ctl, const char **ret_
             break;
         case 'o':
             good = parse_number("offset", optarg, UINT32_MAX, &ctl->offset);
+            break;
+        case 'c':
+            good = parse_number("camera", optarg, 4, &ctl->camera);
+            break;
+        case 'S':
+            ctl->save = optarg;
             break;
         case 'h':
             fputs(help_text, stdout);

@@ -2,12 +2,12 @@
  * grows on pictures that a customer can show: the kiosk replaces it and goes on (kiosk/decoder.h).
  * Given pictures as arguments it reads them and prints the texts, for engineers and tests. */
 #include "common/clock.h"
-#include "kiosk/decode/jpeg.h"
+#include "common/test-card.h"
 #include "kiosk/decode/report.h"
-#include "kiosk/finder/finder.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,20 +29,15 @@
 #define SANITIZED 0
 #endif
 
-#define MEMORY_MAX_BYTES (UINT64_C(512) * 1024 * 1024)
-
-struct eye {
-    struct jpeg *jpeg;
-    struct scanner *scanner;
-    struct gray gray;
-    struct scanner_text texts[SCANNER_TEXTS_MAX];
-};
+/* Address space beside the box, and heap; a picture of 4096 by 4096 takes 16 MB several times. */
+#define MEMORY_MAX_BYTES (UINT64_C(416) * 1024 * 1024)
+#define HEAP_MAX_BYTES   (UINT64_C(160) * 1024 * 1024)
+#define FRAMES_PER_LOOK  256
 
 /* Whatever a picture makes zbar do, it ends with this process. */
 static int confine(void)
 {
     const struct rlimit none = {0, 0};
-    const struct rlimit memory = {MEMORY_MAX_BYTES, MEMORY_MAX_BYTES};
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
@@ -50,75 +45,77 @@ static int confine(void)
         return -errno;
     /* A last word that goes to a file is lost; it must not end the process. */
     signal(SIGXFSZ, SIG_IGN);
+    return 0;
+}
+
+static int limit_memory(size_t box_bytes)
+{
+    const struct rlimit memory = {MEMORY_MAX_BYTES + box_bytes, MEMORY_MAX_BYTES + box_bytes};
+
     /* The sanitizer's shadow needs more address space than any limit that makes sense. */
     if (!SANITIZED && setrlimit(RLIMIT_AS, &memory) < 0)
         return -errno;
     return 0;
 }
 
-static int eye_init(struct eye *eye)
+/* zbar keeps a little of everything it reads, and a heap that has grown stays grown. Between two
+ * pictures nobody notices a new process. */
+static bool has_grown(void)
 {
-    int r = jpeg_new(&eye->jpeg);
+    struct mallinfo2 heap = mallinfo2();
 
-    return r < 0 ? r : scanner_new(&eye->scanner);
+    return heap.arena + heap.hblkhd > HEAP_MAX_BYTES;
 }
 
-static void eye_done(struct eye *eye)
+static int tell(struct decode_report *report)
 {
-    jpeg_free(eye->jpeg);
-    scanner_free(eye->scanner);
-    gray_done(&eye->gray);
-}
-
-/* How many texts the picture holds, or why it cannot be looked at. */
-static int eye_read(struct eye *eye, const struct frame *frame, enum frame_wish wish)
-{
-    int r = frame->format == FRAME_JPEG
-                ? jpeg_to_gray(eye->jpeg, frame->data, frame->n_bytes, &eye->gray)
-                : pixels_to_gray(frame, &eye->gray);
-
-    return r < 0 ? r : scanner_read(eye->scanner, &eye->gray, wish, eye->texts);
-}
-
-static int tell(const struct eye *eye, struct decode_report *report, int n)
-{
-    report->n_texts = n > 0 ? (uint32_t)n : 0; /* a broken picture is one without a code */
-    for (uint32_t i = 0; i < report->n_texts; i++) {
-        report->texts[i].n_bytes = (uint32_t)eye->texts[i].n_bytes;
-        memcpy(report->texts[i].text, eye->texts[i].text, eye->texts[i].n_bytes + 1);
-    }
     report->done_us = clock_boot_us();
-    if (send(DECODE_SOCKET_FD, report, DECODE_REPORT_BYTES(report->n_texts), MSG_NOSIGNAL) < 0)
+    if (send(DECODE_SOCKET_FD, report, DECODE_REPORT_BYTES(report->view.n_texts), MSG_NOSIGNAL) < 0)
         return -errno;
     return 0;
 }
 
-/* Serves the kiosk until it closes its end. */
+/* Every picture that waits. */
+static int look_at_all(struct eye *eye, struct frame_box *box)
+{
+    static struct decode_report report;
+    struct frame_taken taken;
+    int r = 0;
+
+    while (r == 0 && frame_box_take(box, &taken)) {
+        report.number = taken.number;
+        report.lane = taken.lane;
+        report.captured_us = taken.frame.captured_us;
+        report.start_us = clock_boot_us();
+        eye_look(eye, taken.lane, &taken.frame, taken.wish, &report.view);
+        r = tell(&report);
+    }
+    return r;
+}
+
+/* Serves the kiosk until it closes its end, or until it is time for another process. */
 static int serve(struct eye *eye)
 {
     _cleanup_(frame_box_freep) struct frame_box *box = NULL;
-    struct decode_report report = {};
-    struct frame frame;
-    enum frame_wish wish;
     char wake;
     int r = frame_box_open(DECODE_BOX_FD, &box);
 
+    if (r == 0)
+        r = limit_memory(frame_box_bytes(box));
     if (r < 0)
         return r;
-    for (;;) {
+    for (uint64_t n_frames = 0;; n_frames++) {
         ssize_t n = recv(DECODE_SOCKET_FD, &wake, sizeof(wake), 0);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return n < 0 ? -errno : 0;
-        if (!frame_box_take(box, &frame, &report.number, &wish))
-            continue;
-        report.captured_us = frame.captured_us;
-        report.start_us = clock_boot_us();
-        r = tell(eye, &report, eye_read(eye, &frame, wish));
+        r = look_at_all(eye, box);
         if (r < 0)
             return r == -EPIPE ? 0 : r;
+        if (n_frames % FRAMES_PER_LOOK == 0 && has_grown())
+            return DECODE_EXIT_RECYCLE;
     }
 }
 
@@ -142,8 +139,16 @@ static int read_file(const char *path, uint8_t **ret_data, size_t *ret_n)
     return 0;
 }
 
+/* There is no next frame: everything on this one. */
+static int read_picture(struct eye *eye, const struct frame *frame, struct eye_view *view)
+{
+    eye_search(eye, frame, view);
+    return view->error;
+}
+
 static int read_pictures(struct eye *eye, char **paths)
 {
+    static struct eye_view view;
     int failed = 0;
 
     for (; *paths; paths++) {
@@ -152,24 +157,26 @@ static int read_pictures(struct eye *eye, char **paths)
         int r = read_file(*paths, &data, &frame.n_bytes);
 
         frame.data = data;
+        view.n_texts = view.cards = 0;
         if (r == 0)
-            r = eye_read(eye, &frame, FRAME_WISH_LABELS);
-        if (r == 0) /* there is no next frame: everything on this one */
-            r = scanner_search(eye->scanner, &eye->gray, FINDER_ALL, GRID_SIZE_MAX, eye->texts);
+            r = read_picture(eye, &frame, &view);
         if (r < 0) {
             fprintf(stderr, "pickup-decode: %s: %s\n", *paths,
                     r == -EBADMSG ? "is not a JPEG picture, or broken" : strerror(-r));
             failed = r;
         }
-        for (int i = 0; i < r; i++)
-            printf("%s\t%s\n", *paths, eye->texts[i].text);
+        for (uint32_t i = 0; i < view.n_texts; i++)
+            printf("%s\t%s\n", *paths, view.texts[i].text);
+        for (unsigned i = 0; i < TEST_CARD_CODES; i++)
+            if (view.cards & (1U << i))
+                printf("%s\ttest card, %s\n", *paths, test_card[i].name);
     }
     return failed;
 }
 
 int main(int argc, char **argv)
 {
-    static struct eye eye;
+    _cleanup_(eye_freep) struct eye *eye = NULL;
     bool pictures = argc > 1;
     int r;
 
@@ -181,10 +188,13 @@ int main(int argc, char **argv)
                     "Without arguments it serves pickup-kiosk, which starts it by itself.") < 0;
     r = confine();
     if (r == 0)
-        r = eye_init(&eye);
+        r = eye_new(&eye);
+    if (r == 0 && pictures)
+        r = limit_memory(0);
     if (r == 0)
-        r = pictures ? read_pictures(&eye, argv + 1) : serve(&eye);
-    eye_done(&eye);
+        r = pictures ? read_pictures(eye, argv + 1) : serve(eye);
+    if (r > 0)
+        return r;
     if (r < 0 && !pictures)
         fprintf(stderr, "pickup-decode: %s\n", strerror(-r));
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

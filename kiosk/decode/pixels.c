@@ -31,11 +31,12 @@ void gray_done(struct gray *gray)
 
 int pixels_to_gray(const struct frame *frame, struct gray *gray)
 {
-    size_t step = frame->format == FRAME_YUYV ? 2 : 1;
+    bool packed = frame->format == FRAME_YUYV || frame->format == FRAME_UYVY;
+    size_t step = packed ? 2 : 1, first = frame->format == FRAME_UYVY ? 1 : 0;
     size_t row_bytes = frame->width * step;
     int r;
 
-    if (frame->format != FRAME_GREY && frame->format != FRAME_YUYV && frame->format != FRAME_NV12)
+    if (!packed && frame->format != FRAME_GREY && frame->format != FRAME_NV12)
         return -EINVAL;
     r = gray_resize(gray, frame->width, frame->height);
     if (r < 0)
@@ -51,7 +52,7 @@ int pixels_to_gray(const struct frame *frame, struct gray *gray)
             memcpy(to, from, frame->width);
         else
             for (uint32_t x = 0; x < frame->width; x++)
-                to[x] = from[2 * x];
+                to[x] = from[2 * x + first];
     }
     return 0;
 }

@@ -32,11 +32,6 @@ static zbar_image_scanner_t *make_zbar(enum frame_wish wish)
     zbar_image_scanner_set_config(zbar, ZBAR_QRCODE, ZBAR_CFG_ENABLE, 1);
     /* The bytes as they are: zbar's guess of the encoding would change them. */
     zbar_image_scanner_set_config(zbar, ZBAR_QRCODE, ZBAR_CFG_BINARY, 1);
-    if (wish == FRAME_WISH_LABELS) {
-        zbar_image_scanner_set_config(zbar, ZBAR_EAN13, ZBAR_CFG_ENABLE, 1);
-        zbar_image_scanner_set_config(zbar, ZBAR_CODE128, ZBAR_CFG_ENABLE, 1);
-        zbar_image_scanner_set_config(zbar, ZBAR_CODE128, ZBAR_CFG_MIN_LEN, 4);
-    }
     return zbar;
 }
 

@@ -181,6 +181,8 @@ int camera_files_open(const char *folder, unsigned fps, struct camera **ret_came
         return -ENOMEM;
     camera = &files->camera;
     camera->ops = &files_ops;
+    snprintf(camera->about.card, sizeof(camera->about.card), "a folder of pictures");
+    camera->about.fps = fps;
     camera->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     files->folder = strdup(folder);
     if (!files->folder)

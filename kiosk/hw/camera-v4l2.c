@@ -1,5 +1,5 @@
 #include "common/clock.h"
-#include "kiosk/hw/camera.h"
+#include "kiosk/hw/camera-v4l2.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,37 +14,22 @@
 
 #define BUFFERS 4
 #define NONE    UINT32_MAX
-
-struct mode {
-    uint32_t fourcc;
-    enum frame_format format;
-    uint32_t width, height, stride;
-    double fps; /* 0 = the driver does not say */
-};
+/* Errors in a row after which the camera is opened anew. */
+#define ERRORS_MAX 8
 
 struct camera_v4l2 {
     struct camera camera;
-    struct mode mode;
+    struct v4l2_mode mode;
     struct {
         void *memory;
         size_t n_bytes;
     } buffers[BUFFERS];
     uint32_t n_buffers;
-    uint32_t held; /* the buffer that the last picture lies in, or NONE */
+    uint32_t held;     /* the buffer that the last picture lies in, or NONE */
+    unsigned n_errors; /* in a row */
 };
 
-/* In order of preference: gray as it is first, what must be unpacked last. */
-static const struct {
-    uint32_t fourcc;
-    enum frame_format format;
-} formats[] = {
-    {V4L2_PIX_FMT_GREY, FRAME_GREY},
-    {V4L2_PIX_FMT_NV12, FRAME_NV12},
-    {V4L2_PIX_FMT_YUYV, FRAME_YUYV},
-    {V4L2_PIX_FMT_MJPEG, FRAME_JPEG},
-};
-
-static int control(int fd, unsigned long request, void *argument)
+int camera_v4l2_control(int fd, unsigned long request, void *argument)
 {
     int r;
 
@@ -65,84 +50,19 @@ static _printf_(3, 4) int fail(char **ret_error, int r, const char *format, ...)
     return r;
 }
 
-/* Asks for one format; what the driver makes of it comes back. False when it has no such format. */
-static bool set_mode(int fd, const struct kiosk_config *config, size_t i, struct mode *ret_mode)
-{
-    struct v4l2_format format = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
-    struct v4l2_streamparm rate = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
-    const struct v4l2_fract *period = &rate.parm.capture.timeperframe;
-
-    format.fmt.pix.width = (uint32_t)config->camera_width;
-    format.fmt.pix.height = (uint32_t)config->camera_height;
-    format.fmt.pix.pixelformat = formats[i].fourcc;
-    format.fmt.pix.field = V4L2_FIELD_ANY;
-    if (control(fd, VIDIOC_S_FMT, &format) < 0 || format.fmt.pix.pixelformat != formats[i].fourcc ||
-        format.fmt.pix.width == 0 || format.fmt.pix.width > FRAME_SIDE_MAX ||
-        format.fmt.pix.height == 0 || format.fmt.pix.height > FRAME_SIDE_MAX)
-        return false;
-    rate.parm.capture.timeperframe =
-        (struct v4l2_fract){.numerator = 1, .denominator = (uint32_t)config->camera_fps};
-    /* Not every driver can set a rate; it then has its own. */
-    if (control(fd, VIDIOC_S_PARM, &rate) < 0)
-        rate = (struct v4l2_streamparm){};
-    *ret_mode = (struct mode){
-        .fourcc = formats[i].fourcc,
-        .format = formats[i].format,
-        .width = format.fmt.pix.width,
-        .height = format.fmt.pix.height,
-        .stride = format.fmt.pix.bytesperline,
-        .fps = period->numerator ? (double)period->denominator / period->numerator : 0,
-    };
-    if (ret_mode->stride == 0)
-        ret_mode->stride = ret_mode->width * (ret_mode->format == FRAME_YUYV ? 2 : 1);
-    return true;
-}
-
-/* How far a mode is from what was asked for: pixels first, then rate. 0 = all of it. */
-static double distance(const struct mode *mode, const struct kiosk_config *config)
-{
-    double wanted = (double)(config->camera_width * config->camera_height);
-    double pixels = (double)mode->width * mode->height / wanted;
-    double far = pixels < 1 ? 1 / pixels - 1 : pixels - 1;
-
-    if (mode->fps > 0 && mode->fps < 0.9 * (double)config->camera_fps)
-        far += (double)config->camera_fps / mode->fps - 1;
-    return far;
-}
-
-/* Tries every format and sets the one that comes nearest; earlier ones win a tie. */
-static int choose_mode(int fd, const struct kiosk_config *config, struct mode *ret_mode)
-{
-    struct mode mode;
-    double best = 0;
-    size_t chosen = ELEMENTSOF(formats);
-
-    for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
-        if (!set_mode(fd, config, i, &mode))
-            continue;
-        if (chosen == ELEMENTSOF(formats) || distance(&mode, config) < best) {
-            best = distance(&mode, config);
-            chosen = i;
-        }
-    }
-    if (chosen == ELEMENTSOF(formats))
-        return -ENOTSUP;
-    return set_mode(fd, config, chosen, ret_mode) ? 0 : -EIO;
-}
-
 static int queue(struct camera_v4l2 *v4l2, uint32_t index)
 {
     struct v4l2_buffer buffer = {
         .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP, .index = index};
 
-    return control(v4l2->camera.fd, VIDIOC_QBUF, &buffer);
+    return camera_v4l2_control(v4l2->camera.fd, VIDIOC_QBUF, &buffer);
 }
 
 static int map_buffers(struct camera_v4l2 *v4l2)
 {
     struct v4l2_requestbuffers request = {
         .count = BUFFERS, .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP};
-    int r = control(v4l2->camera.fd, VIDIOC_REQBUFS, &request);
+    int r = camera_v4l2_control(v4l2->camera.fd, VIDIOC_REQBUFS, &request);
 
     if (r < 0)
         return r;
@@ -151,7 +71,7 @@ static int map_buffers(struct camera_v4l2 *v4l2)
             .type = V4L2_BUF_TYPE_VIDEO_CAPTURE, .memory = V4L2_MEMORY_MMAP, .index = i};
         void *memory;
 
-        r = control(v4l2->camera.fd, VIDIOC_QUERYBUF, &buffer);
+        r = camera_v4l2_control(v4l2->camera.fd, VIDIOC_QUERYBUF, &buffer);
         if (r < 0)
             return r;
         memory = mmap(NULL, buffer.length, PROT_READ | PROT_WRITE, MAP_SHARED, v4l2->camera.fd,
@@ -184,6 +104,73 @@ static uint64_t captured_us(const struct v4l2_buffer *buffer)
     return now_us - (monotonic_us - stamp_us);
 }
 
+/* The bytes that a whole picture has at least. */
+static size_t whole_bytes(const struct v4l2_mode *mode)
+{
+    size_t row = mode->width;
+
+    if (mode->format == FRAME_JPEG)
+        return 128; /* less than its headers */
+    if (mode->format == FRAME_YUYV || mode->format == FRAME_UYVY)
+        row *= 2;
+    return (size_t)mode->stride * (mode->height - 1) + row;
+}
+
+/* A picture that the driver, or its size, or its first bytes say is not whole. A JPEG that ends
+ * early still has an upper part: the decoder tells. */
+static bool is_damaged(const struct camera_v4l2 *v4l2, const struct v4l2_buffer *buffer)
+{
+    const uint8_t *data = v4l2->buffers[buffer->index].memory;
+
+    if ((buffer->flags & V4L2_BUF_FLAG_ERROR) || buffer->bytesused < whole_bytes(&v4l2->mode) ||
+        buffer->bytesused > v4l2->buffers[buffer->index].n_bytes)
+        return true;
+    return v4l2->mode.format == FRAME_JPEG && (data[0] != 0xff || data[1] != 0xd8);
+}
+
+/* Takes what one dequeued buffer holds: damaged pictures and the older of two are given back. */
+static int accept(struct camera_v4l2 *v4l2, const struct v4l2_buffer *buffer,
+                  struct v4l2_buffer *newest, uint32_t *got)
+{
+    int r;
+
+    if (buffer->index >= v4l2->n_buffers)
+        return -EIO;
+    if (is_damaged(v4l2, buffer)) {
+        v4l2->camera.n_damaged++;
+        return queue(v4l2, buffer->index);
+    }
+    if (*got != NONE && (r = queue(v4l2, *got)) < 0)
+        return r;
+    *got = buffer->index;
+    *newest = *buffer;
+    return 0;
+}
+
+/* Dequeues everything that is ready. */
+static int drain(struct camera_v4l2 *v4l2, struct v4l2_buffer *newest, uint32_t *got)
+{
+    for (;;) {
+        struct v4l2_buffer buffer = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
+                                     .memory = V4L2_MEMORY_MMAP};
+        int r = camera_v4l2_control(v4l2->camera.fd, VIDIOC_DQBUF, &buffer);
+
+        if (r == -EAGAIN)
+            return 0;
+        /* "Can also indicate temporary problems like signal loss" (VIDIOC_DQBUF). */
+        if (r == -EIO && ++v4l2->n_errors < ERRORS_MAX) {
+            v4l2->camera.n_damaged++;
+            return 0;
+        }
+        if (r < 0)
+            return r;
+        v4l2->n_errors = 0;
+        r = accept(v4l2, &buffer, newest, got);
+        if (r < 0)
+            return r;
+    }
+}
+
 static int v4l2_take(struct camera *camera, struct frame *ret_frame)
 {
     struct camera_v4l2 *v4l2 = (struct camera_v4l2 *)camera;
@@ -193,39 +180,18 @@ static int v4l2_take(struct camera *camera, struct frame *ret_frame)
 
     if (v4l2->held != NONE && (r = queue(v4l2, TAKE(v4l2->held, NONE))) < 0)
         return r;
-    for (;;) {
-        struct v4l2_buffer buffer = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE,
-                                     .memory = V4L2_MEMORY_MMAP};
-
-        r = control(camera->fd, VIDIOC_DQBUF, &buffer);
-        if (r == -EAGAIN)
-            break;
-        if (r < 0)
-            return r;
-        if (buffer.index >= v4l2->n_buffers)
-            return -EIO;
-        /* A damaged picture is given back; so is the older of two. */
-        if ((buffer.flags & V4L2_BUF_FLAG_ERROR) || buffer.bytesused == 0) {
-            if ((r = queue(v4l2, buffer.index)) < 0)
-                return r;
-            continue;
-        }
-        if (got != NONE && (r = queue(v4l2, got)) < 0)
-            return r;
-        got = buffer.index;
-        newest = buffer;
-    }
-    if (got == NONE)
-        return 0;
-    v4l2->held = got;
+    r = drain(v4l2, &newest, &got);
+    if (got != NONE)
+        v4l2->held = got;
+    if (r < 0 || got == NONE)
+        return r;
     *ret_frame = (struct frame){
         .format = v4l2->mode.format,
         .width = v4l2->mode.width,
         .height = v4l2->mode.height,
         .stride = v4l2->mode.stride,
         .data = v4l2->buffers[got].memory,
-        .n_bytes = newest.bytesused <= v4l2->buffers[got].n_bytes ? newest.bytesused
-                                                                  : v4l2->buffers[got].n_bytes,
+        .n_bytes = newest.bytesused,
         .captured_us = captured_us(&newest),
     };
     return 1;
@@ -237,7 +203,7 @@ static void v4l2_close(struct camera *camera)
     enum v4l2_buf_type type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
 
     if (camera->fd >= 0) {
-        (void)control(camera->fd, VIDIOC_STREAMOFF, &type);
+        (void)camera_v4l2_control(camera->fd, VIDIOC_STREAMOFF, &type);
         for (uint32_t i = 0; i < v4l2->n_buffers; i++)
             munmap(v4l2->buffers[i].memory, v4l2->buffers[i].n_bytes);
         close(camera->fd);
@@ -247,11 +213,11 @@ static void v4l2_close(struct camera *camera)
 
 static const struct camera_ops v4l2_ops = {.take = v4l2_take, .close = v4l2_close};
 
-static int check_device(int fd, const char *device, char **ret_error)
+static int check_device(int fd, const char *device, struct camera_about *about, char **ret_error)
 {
     struct v4l2_capability capability = {};
     uint32_t can;
-    int r = control(fd, VIDIOC_QUERYCAP, &capability);
+    int r = camera_v4l2_control(fd, VIDIOC_QUERYCAP, &capability);
 
     if (r < 0)
         return fail(ret_error, r,
@@ -267,11 +233,24 @@ static int check_device(int fd, const char *device, char **ret_error)
     return 0;
 }
 
-int camera_v4l2_open(const struct kiosk_config *config, struct camera **ret_camera,
+static void describe(struct camera_v4l2 *v4l2, const struct kiosk_camera_config *config)
+{
+    struct camera_about *about = &v4l2->camera.about;
+    int fd = v4l2->camera.fd;
+
+    camera_v4l2_fourcc(v4l2->mode.fourcc, about->format);
+    about->width = v4l2->mode.width;
+    about->height = v4l2->mode.height;
+    about->fps = v4l2->mode.fps;
+    camera_v4l2_list_formats(fd, sizeof(about->formats), about->formats);
+    camera_v4l2_set_controls(fd, config, sizeof(about->controls), about->controls);
+}
+
+int camera_v4l2_open(const struct kiosk_camera_config *config, struct camera **ret_camera,
                      char **ret_error)
 {
     enum v4l2_buf_type type = V4L2_BUF_TYPE_VIDEO_CAPTURE;
-    const char *device = config->camera_device;
+    const char *device = config->device;
     _cleanup_(camera_closep) struct camera *camera = NULL;
     struct camera_v4l2 *v4l2 = calloc(1, sizeof(*v4l2));
     int r;
@@ -288,18 +267,19 @@ int camera_v4l2_open(const struct kiosk_config *config, struct camera **ret_came
                     "The camera %s cannot be opened: %s. Is it plugged in, and is this user in "
                     "group video?",
                     device, strerror(errno));
-    r = check_device(camera->fd, device, ret_error);
+    r = check_device(camera->fd, device, &camera->about, ret_error);
     if (r < 0)
         return r;
-    r = choose_mode(camera->fd, config, &v4l2->mode);
+    r = camera_v4l2_choose_mode(camera->fd, config, &v4l2->mode);
     if (r < 0)
         return fail(ret_error, r,
-                    "The camera %s offers none of the formats GREY, NV12, YUYV and MJPEG. Use "
-                    "another camera.",
+                    "The camera %s offers none of the formats GREY, NV12, YUV420, YUYV, UYVY and "
+                    "MJPEG. Use another camera.",
                     device);
+    describe(v4l2, config);
     r = map_buffers(v4l2);
     if (r == 0)
-        r = control(camera->fd, VIDIOC_STREAMON, &type);
+        r = camera_v4l2_control(camera->fd, VIDIOC_STREAMON, &type);
     if (r < 0)
         return fail(ret_error, r,
                     "The camera %s cannot be started: %s. Does another program use "

@@ -2,14 +2,14 @@
 
 #include <errno.h>
 
-int camera_open(const struct kiosk_config *config, struct camera **ret_camera, char **ret_error)
+int camera_open(const struct kiosk_camera_config *config, struct camera **ret_camera,
+                char **ret_error)
 {
-    switch ((enum kiosk_camera)config->camera_backend) {
+    switch ((enum kiosk_camera)config->backend) {
     case KIOSK_CAMERA_V4L2:
         return camera_v4l2_open(config, ret_camera, ret_error);
     case KIOSK_CAMERA_FILES:
-        return camera_files_open(config->camera_folder, (unsigned)config->camera_fps, ret_camera,
-                                 ret_error);
+        return camera_files_open(config->folder, (unsigned)config->fps, ret_camera, ret_error);
     }
     return -EINVAL;
 }

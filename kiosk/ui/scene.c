@@ -31,6 +31,12 @@ static struct layout lay_out(struct scene_size size)
     return layout;
 }
 
+/* Nobody is known to be there, nor their language. */
+static bool is_anybody(const struct screen_state *state)
+{
+    return state->kind == SCREEN_ATTRACT || state->kind == SCREEN_HINT;
+}
+
 static uint32_t tone_of(const struct screen_state *state)
 {
     switch (state->kind) {
@@ -41,6 +47,7 @@ static uint32_t tone_of(const struct screen_state *state)
     case SCREEN_REFUSED:
     case SCREEN_OUT_OF_SERVICE:
         return COLOUR_RED;
+    case SCREEN_HINT:
     case SCREEN_CLOSE:
     case SCREEN_TAKE:
     case SCREEN_STOCK_PLACE:
@@ -124,7 +131,7 @@ static void write_foot(const struct screen_state *state, const struct layout *la
         what = state->parcel;
     if (state->kind == SCREEN_OUT_OF_SERVICE || !*what)
         what = state->kind == SCREEN_REFUSED ? "" : state->text;
-    if (state->kind == SCREEN_ATTRACT || (!*what && !*code))
+    if (is_anybody(state) || (!*what && !*code))
         return;
     snprintf(text, sizeof(text), "%s%s%s%s%s", state->display, *state->display ? "   " : "", what,
              *what && *code ? "   " : "", code);
@@ -134,9 +141,9 @@ static void write_foot(const struct screen_state *state, const struct layout *la
                text);
 }
 
-/* Nobody is there yet: every language says the same, so that each finds its own. */
-static void write_languages(const struct layout *layout, struct area area, enum language first,
-                            struct draw_list *list)
+/* It is not known yet who is there: every language says the same, so that each finds its own. */
+static void write_languages(const struct screen_state *state, const struct layout *layout,
+                            struct area area, enum language first, struct draw_list *list)
 {
     double line = area.h / (LANGUAGES - 1);
     size_t n = 0;
@@ -148,12 +155,12 @@ static void write_languages(const struct layout *layout, struct area area, enum 
                    &(struct writing){
                        (enum language)i, COLOUR_WHITE, COLOUR_NIGHT,
                        line * 0.62 < 5 * layout->unit ? line * 0.62 : 5 * layout->unit, false},
-                   words_table[WORDS_ATTRACT][i].title);
+                   words_table[words_of(state)][i].title);
     }
 }
 
-static void draw_attract(const struct layout *layout, enum language language,
-                         struct draw_list *list)
+static void draw_attract(const struct screen_state *state, const struct layout *layout,
+                         enum language language, struct draw_list *list)
 {
     struct area icon = layout->picture, words = layout->picture;
 
@@ -161,15 +168,14 @@ static void draw_attract(const struct layout *layout, enum language language,
     words.y += icon.h + 2 * layout->unit;
     words.h -= icon.h + 2 * layout->unit;
     scene_icon(SCREEN_ATTRACT, icon, list);
-    write_languages(layout, words, language, list);
+    write_languages(state, layout, words, language, list);
 }
 
 void scene_build(const struct screen_state *state, const struct doors *doors,
                  struct scene_size size, enum language language, struct draw_list *list)
 {
     struct layout layout = lay_out(size);
-    enum language speaks =
-        state->kind == SCREEN_ATTRACT ? language : language_find(state->language);
+    enum language speaks = is_anybody(state) ? language : language_find(state->language);
 
     draw_add(list, &(struct draw_item){.kind = DRAW_BOX,
                                        .w = size.width,
@@ -177,8 +183,8 @@ void scene_build(const struct screen_state *state, const struct doors *doors,
                                        .fill = COLOUR_NIGHT,
                                        .border = DRAW_NONE});
     write_band(state, &layout, speaks, list);
-    if (state->kind == SCREEN_ATTRACT)
-        draw_attract(&layout, language, list);
+    if (is_anybody(state))
+        draw_attract(state, &layout, language, list);
     else if (has_map(state))
         scene_map(doors, state->door, layout.picture, list);
     else

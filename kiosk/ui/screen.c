@@ -19,6 +19,7 @@ struct screen {
 
 static const char *const names[SCREEN_KINDS] = {
     [SCREEN_ATTRACT] = "attract",
+    [SCREEN_HINT] = "hint",
     [SCREEN_WAIT] = "wait",
     [SCREEN_OPENING] = "opening",
     [SCREEN_TAKE] = "take",
@@ -94,6 +95,7 @@ static int paint(struct screen *screen, const struct screen_state *state)
 
 int screen_show(struct screen *screen, const struct screen_state *state)
 {
+    bool has_outcome = state->kind == SCREEN_REFUSED || state->kind == SCREEN_HINT;
     char name[64];
     int r;
 
@@ -102,9 +104,8 @@ int screen_show(struct screen *screen, const struct screen_state *state)
     r = paint(screen, state);
     if (r < 0)
         return r;
-    snprintf(name, sizeof(name), "%s%s%s", screen_kind_name(state->kind),
-             state->kind == SCREEN_REFUSED ? "-" : "",
-             state->kind == SCREEN_REFUSED ? state->outcome : "");
+    snprintf(name, sizeof(name), "%s%s%s", screen_kind_name(state->kind), has_outcome ? "-" : "",
+             has_outcome ? state->outcome : "");
     r = screen->backend->ops->show(screen->backend, screen->picture, name);
     if (r < 0)
         return r;

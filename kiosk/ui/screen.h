@@ -9,6 +9,7 @@
 
 enum screen_kind {
     SCREEN_ATTRACT,    /* hold your code to the camera */
+    SCREEN_HINT,       /* the code cannot be read: outcome says what to do (kiosk/hint.h) */
     SCREEN_WAIT,       /* the daemon is away or starting */
     SCREEN_OPENING,    /* the door is being opened */
     SCREEN_TAKE,       /* it is open */
@@ -35,7 +36,7 @@ struct screen_state {
     uint32_t door;      /* 0 = none */
     unsigned index, of; /* the index-th of so many parcels; 0 = not known */
     char order[80], display[80], parcel[80];
-    char outcome[24];        /* REFUSED: one of the outcomes in docs/dbus.md */
+    char outcome[24];        /* REFUSED: one of the outcomes in docs/dbus.md; HINT: its name */
     char text[160];          /* the other bank's name, the reason */
     int64_t at_ms;           /* too_early, expired, collected: when; 0 = not known */
     unsigned opened, failed; /* COLLECTED */

@@ -33,6 +33,23 @@ static const struct {
     {"refused", WORDS_REFUSED, "R18"},
 };
 
+/* By the names of kiosk/hint.h. */
+static const struct {
+    const char *hint;
+    enum words words;
+} hints[] = {
+    {"closer", WORDS_HINT_CLOSER}, {"farther", WORDS_HINT_FARTHER}, {"inside", WORDS_HINT_INSIDE},
+    {"still", WORDS_HINT_STILL},   {"bright", WORDS_HINT_BRIGHT},   {"foreign", WORDS_HINT_FOREIGN},
+};
+
+static enum words find_hint(const char *hint)
+{
+    for (size_t i = 0; i < ELEMENTSOF(hints); i++)
+        if (strcmp(hints[i].hint, hint) == 0)
+            return hints[i].words;
+    return WORDS_ATTRACT;
+}
+
 enum language language_find(const char *tag)
 {
     for (size_t i = 0; i < LANGUAGES; i++)
@@ -59,6 +76,8 @@ static size_t find_refusal(const char *outcome)
 enum words words_of(const struct screen_state *state)
 {
     switch (state->kind) {
+    case SCREEN_HINT:
+        return find_hint(state->outcome);
     case SCREEN_WAIT:
         return WORDS_WAIT;
     case SCREEN_OPENING:

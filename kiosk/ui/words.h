@@ -22,6 +22,12 @@ enum language {
 /* Each has a title, and a hint that says what to do next. */
 enum words {
     WORDS_ATTRACT,
+    WORDS_HINT_CLOSER,
+    WORDS_HINT_FARTHER,
+    WORDS_HINT_INSIDE,
+    WORDS_HINT_STILL,
+    WORDS_HINT_BRIGHT,
+    WORDS_HINT_FOREIGN,
     WORDS_WAIT,
     WORDS_OPENING,
     WORDS_TAKE,

@@ -246,7 +246,7 @@ class Simbank(Process):
 class Kiosk(Process):
     """pickup-kiosk with a folder as its camera and PNGs as its screen."""
 
-    def __init__(self, bank, screen="mem", fps=10, width=1080, height=1920):
+    def __init__(self, bank, screen="mem", fps=10, width=1080, height=1920, settings=""):
         self.bank = bank
         self.camera, self.screens = bank.folder / "camera", bank.folder / "screens"
         self.trace_file = bank.folder / "trace.jsonl"
@@ -259,7 +259,7 @@ class Kiosk(Process):
             f"[decoder]\nprogram={program('pickup-decode')}\nframe_limit=1s\n"
             f"[lock]\nbackend=sim\nsocket={bank.folder / 'simbank.socket'}\nrest=50ms\n"
             f"[screen]\nbackend={screen}\nwidth={width}\nheight={height}\n"
-            f"folder={self.screens}\n")
+            f"folder={self.screens}\n{settings}")
         super().__init__(bank.folder, "kiosk",
                          [program("pickup-kiosk"), f"--config={config}",
                           f"--bus={bank.bus.address}", f"--trace={self.trace_file}"],

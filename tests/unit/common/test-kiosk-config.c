@@ -66,10 +66,10 @@ static void test_an_empty_file_is_a_real_bank(void **state)
     struct place *place = *state;
 
     assert_int_equal(load(place, ""), 0);
-    assert_int_equal(place->config.camera_backend, KIOSK_CAMERA_V4L2);
+    assert_int_equal(place->config.cameras[0].backend, KIOSK_CAMERA_V4L2);
     assert_int_equal(place->config.lock_backend, KIOSK_LOCK_GPIOD);
     assert_int_equal(place->config.screen_backend, KIOSK_SCREEN_SDL);
-    assert_string_equal(place->config.camera_device, "/dev/pickup-camera");
+    assert_string_equal(place->config.cameras[0].device, "/dev/pickup-camera");
     assert_int_equal(place->config.frame_limit_ms, 2000);
     assert_int_equal(place->config.rest_ms, 100);
     assert_int_equal(place->config.pulse_max_ms, 500);
@@ -86,9 +86,9 @@ static void test_simulated_bank(void **state)
                                  "[screen]\nbackend=mem\nfolder=/var/screens\nwidth=1280\n"
                                  "height=800\nlanguage=zh-Hans\n"),
                      0);
-    assert_int_equal(place->config.camera_backend, KIOSK_CAMERA_FILES);
-    assert_in_folder(place, place->config.camera_folder, "camera");
-    assert_int_equal(place->config.camera_fps, 10);
+    assert_int_equal(place->config.cameras[0].backend, KIOSK_CAMERA_FILES);
+    assert_in_folder(place, place->config.cameras[0].folder, "camera");
+    assert_int_equal(place->config.cameras[0].fps, 10);
     assert_string_equal(place->config.decoder_program, "/opt/decode");
     assert_int_equal(place->config.lock_backend, KIOSK_LOCK_SIM);
     assert_in_folder(place, place->config.lock_socket, "bank.socket");
@@ -107,9 +107,41 @@ static void test_backends_miss_what_they_need(void **state)
                                  "[screen]\nbackend=mem\n"),
                      -EINVAL);
     assert_int_equal(place->mistakes.n, 3);
-    assert_non_null(strstr(place->mistakes.items[0].text, "[camera]"));
-    assert_non_null(strstr(place->mistakes.items[1].text, "pickup-simbank"));
-    assert_non_null(strstr(place->mistakes.items[2].text, "[screen]"));
+    assert_non_null(strstr(place->mistakes.items[0].text, "pickup-simbank"));
+    assert_non_null(strstr(place->mistakes.items[1].text, "[screen]"));
+    assert_non_null(strstr(place->mistakes.items[2].text, "[camera]"));
+}
+
+static void test_several_cameras(void **state)
+{
+    struct place *place = *state;
+    const struct kiosk_camera_config *cameras = place->config.cameras;
+
+    assert_int_equal(load(place, "[camera]\ndevice=/dev/video0\n[camera 4]\nfps=5\n"
+                                 "device=/dev/video2\nexposure_us=0\npower_line=60\n"),
+                     0);
+    assert_int_equal(place->config.n_cameras, 2);
+    assert_int_equal(cameras[0].number, 1);
+    assert_string_equal(cameras[0].device, "/dev/video0");
+    assert_int_equal(cameras[0].exposure_us, 10000);
+    assert_int_equal(cameras[0].power_line, KIOSK_POWER_LINE_50);
+    assert_int_equal(cameras[1].number, 4);
+    assert_string_equal(cameras[1].device, "/dev/video2");
+    assert_int_equal(cameras[1].fps, 5);
+    assert_int_equal(cameras[1].exposure_us, 0);
+    assert_int_equal(cameras[1].focus, -1);
+    assert_int_equal(cameras[1].power_line, KIOSK_POWER_LINE_60);
+}
+
+static void test_cameras_that_cannot_be(void **state)
+{
+    struct place *place = *state;
+
+    assert_int_equal(load(place, "[camera 2]\nfps=5\n[camera 3]\ndevice=/dev/pickup-camera\n"),
+                     -EINVAL);
+    assert_int_equal(place->mistakes.n, 2);
+    assert_non_null(strstr(place->mistakes.items[0].text, "[camera 2] device is empty"));
+    assert_non_null(strstr(place->mistakes.items[1].text, "[camera] and [camera 3]"));
 }
 
 /* A coil that is held for a second burns: no configuration may ask for more. */
@@ -129,6 +161,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_empty_file_is_a_real_bank, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_simulated_bank, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_backends_miss_what_they_need, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_several_cameras, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cameras_that_cannot_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_out_of_range, set_up, tear_down),
     };
 

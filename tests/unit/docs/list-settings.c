@@ -27,6 +27,9 @@ static void print_range(const struct config_item *item)
 static void print_items(const char *page, const struct config_item *items, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        /* [camera 2] and on have the keys of [camera]; the page says so once. */
+        if (strncmp(items[i].section, "camera ", 7) == 0)
+            continue;
         printf("%s\t%s\t%s\t", page, items[i].section, items[i].key);
         if (!items[i].standard)
             printf("Required");

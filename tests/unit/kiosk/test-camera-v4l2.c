@@ -18,6 +18,7 @@
 
 #define DEVICE  "/dev/test-camera"
 #define BUFFERS 4
+#define WHOLE   (640 * 480 * 2) /* bytes of a YUYV picture */
 
 /* One driver at a time; what it can, and what was asked of it. */
 static struct driver {
@@ -34,7 +35,15 @@ static struct driver {
     uint32_t flags;
     uint64_t stamp_us;
     bool gone;
-    uint8_t memory[BUFFERS][4096];
+    int error; /* what taking a buffer gives, so many times */
+    unsigned n_errors;
+    uint32_t bytes_used; /* of each picture */
+    struct {
+        uint32_t id;
+        int32_t minimum, maximum, value;
+    } controls[4];
+    uint32_t n_controls;
+    uint8_t memory[BUFFERS][WHOLE];
 } driver;
 
 int __wrap_open64(const char *path, int flags, ...);
@@ -92,11 +101,15 @@ static int take_buffer(struct v4l2_buffer *buffer)
 {
     if (driver.gone)
         return refuse(ENODEV);
+    if (driver.n_errors > 0) {
+        driver.n_errors--;
+        return refuse(driver.error);
+    }
     if (driver.n_filled == 0)
         return refuse(EAGAIN);
     buffer->index = driver.filled[0];
     memmove(driver.filled, driver.filled + 1, --driver.n_filled * sizeof(driver.filled[0]));
-    buffer->bytesused = 6;
+    buffer->bytesused = driver.bytes_used;
     buffer->flags = driver.flags;
     buffer->timestamp.tv_sec = (time_t)(driver.stamp_us / 1000000);
     buffer->timestamp.tv_usec = (suseconds_t)(driver.stamp_us % 1000000);
@@ -108,6 +121,8 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
 {
     struct v4l2_buffer *buffer = argument;
     struct v4l2_streamparm *rate = argument;
+    struct v4l2_queryctrl *range = argument;
+    struct v4l2_control *value = argument;
 
     switch (request) {
     case VIDIOC_QUERYCAP:
@@ -130,6 +145,19 @@ int __wrap_ioctl(int fd, unsigned long request, void *argument)
         assert_false(driver.queued[buffer->index]);
         driver.queued[buffer->index] = true;
         return 0;
+    case VIDIOC_QUERYCTRL:
+        for (uint32_t i = 0; i < driver.n_controls; i++)
+            if (driver.controls[i].id == range->id) {
+                range->minimum = driver.controls[i].minimum;
+                range->maximum = driver.controls[i].maximum;
+                return 0;
+            }
+        return refuse(EINVAL);
+    case VIDIOC_S_CTRL:
+        for (uint32_t i = 0; i < driver.n_controls; i++)
+            if (driver.controls[i].id == value->id)
+                driver.controls[i].value = value->value;
+        return 0;
     case VIDIOC_DQBUF:
         return take_buffer(argument);
     case VIDIOC_STREAMON:
@@ -150,8 +178,14 @@ static void fill(uint32_t buffer, const char *bytes)
 static int open_camera(struct camera **ret, char **ret_error)
 {
     char device[] = DEVICE;
-    struct kiosk_config config = {
-        .camera_device = device, .camera_fps = 30, .camera_width = 640, .camera_height = 480};
+    struct kiosk_camera_config config = {.device = device,
+                                         .fps = 30,
+                                         .width = 640,
+                                         .height = 480,
+                                         .exposure_us = 10000,
+                                         .focus = -1,
+                                         .gain = -1,
+                                         .power_line = KIOSK_POWER_LINE_60};
 
     return camera_v4l2_open(&config, ret, ret_error);
 }
@@ -162,6 +196,7 @@ static int set_up(void **state)
         .capabilities = V4L2_CAP_VIDEO_CAPTURE | V4L2_CAP_STREAMING,
         .modes = {{V4L2_PIX_FMT_YUYV, 640, 480, 30}, {V4L2_PIX_FMT_MJPEG, 640, 480, 30}},
         .n_modes = 2,
+        .bytes_used = WHOLE,
     };
     return 0;
 }
@@ -179,7 +214,7 @@ static void test_takes_the_newest_and_gives_the_older_back(void **state)
     fill(1, "newest");
     assert_int_equal(camera->ops->take(camera, &frame), 1);
     assert_memory_equal(frame.data, "newest", 6);
-    assert_int_equal(frame.n_bytes, 6);
+    assert_int_equal(frame.n_bytes, WHOLE);
     assert_int_equal(frame.format, FRAME_YUYV);
     assert_int_equal(frame.stride, 1280);
     assert_true(driver.queued[0]);
@@ -201,6 +236,88 @@ static void test_damaged_picture_is_left_out(void **state)
     fill(2, "broken");
     assert_int_equal(camera->ops->take(camera, &frame), 0);
     assert_true(driver.queued[2]);
+    assert_int_equal(camera->n_damaged, 1);
+    driver.flags = 0;
+    for (size_t i = 0; i < 3; i++) {
+        driver.bytes_used = (const uint32_t[]){0, WHOLE - 1, WHOLE + 1}[i];
+        fill(0, "torn");
+        assert_int_equal(camera->ops->take(camera, &frame), 0);
+        assert_true(driver.queued[0]);
+        assert_int_equal(camera->n_damaged, 2 + i);
+    }
+    /* A whole one, and a torn one after it: the whole one counts. */
+    driver.bytes_used = WHOLE;
+    fill(1, "whole.");
+    assert_int_equal(camera->ops->take(camera, &frame), 1);
+    assert_memory_equal(frame.data, "whole.", 6);
+    camera_close(camera);
+}
+
+/* Motion JPEG: what does not begin like a picture is none. */
+static void test_jpeg_that_is_none(void **state)
+{
+    struct camera *camera;
+    struct frame frame;
+    char *error;
+
+    driver.modes[0].fourcc = V4L2_PIX_FMT_H264;
+    assert_int_equal(open_camera(&camera, &error), 0);
+    driver.bytes_used = 1000;
+    fill(0, "nonsense");
+    assert_int_equal(camera->ops->take(camera, &frame), 0);
+    driver.bytes_used = 20;
+    fill(1, "\xff\xd8");
+    assert_int_equal(camera->ops->take(camera, &frame), 0);
+    assert_int_equal(camera->n_damaged, 2);
+    driver.bytes_used = 1000;
+    fill(2, "\xff\xd8");
+    assert_int_equal(camera->ops->take(camera, &frame), 1);
+    assert_int_equal(frame.format, FRAME_JPEG);
+    assert_int_equal(frame.n_bytes, 1000);
+    camera_close(camera);
+}
+
+/* A loose cable: some errors pass, a camera that gives nothing else is opened anew. */
+static void test_errors_that_pass_and_that_do_not(void **state)
+{
+    struct camera *camera;
+    struct frame frame;
+    char *error;
+    int r = 0;
+
+    assert_int_equal(open_camera(&camera, &error), 0);
+    driver.error = EIO;
+    driver.n_errors = 3;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(camera->ops->take(camera, &frame), 0);
+    fill(0, "abcdef");
+    assert_int_equal(camera->ops->take(camera, &frame), 1);
+    driver.n_errors = 100;
+    for (int i = 0; i < 20 && r == 0; i++)
+        r = camera->ops->take(camera, &frame);
+    assert_int_equal(r, -EIO);
+    camera_close(camera);
+}
+
+/* Exposure is brought into the camera's range; what the camera has not is said and no failure. */
+static void test_controls(void **state)
+{
+    struct camera *camera;
+    char *error;
+
+    driver.controls[0].id = V4L2_CID_EXPOSURE_AUTO;
+    driver.controls[0].maximum = 3;
+    driver.controls[1].id = V4L2_CID_EXPOSURE_ABSOLUTE;
+    driver.controls[1].maximum = 50;
+    driver.controls[2].id = V4L2_CID_POWER_LINE_FREQUENCY;
+    driver.controls[2].maximum = 2;
+    driver.n_controls = 3;
+    assert_int_equal(open_camera(&camera, &error), 0);
+    assert_int_equal(driver.controls[0].value, V4L2_EXPOSURE_MANUAL);
+    assert_int_equal(driver.controls[1].value, 50);
+    assert_int_equal(driver.controls[2].value, V4L2_CID_POWER_LINE_FREQUENCY_60HZ);
+    assert_string_equal(camera->about.controls,
+                        "exposure 5.0 ms, focus: the camera cannot, power line 60 Hz");
     camera_close(camera);
 }
 
@@ -221,7 +338,7 @@ static void test_chooses_the_nearest_mode(void **state)
         driver.modes[0].fps = cases[i].yuyv_fps;
         driver.modes[1].width = cases[i].mjpeg_width;
         assert_int_equal(open_camera(&camera, &error), 0);
-        fill(0, "abcdef");
+        fill(0, "\xff\xd8");
         assert_int_equal(camera->ops->take(camera, &frame), 1);
         assert_int_equal(frame.format, cases[i].expected);
         camera_close(camera);
@@ -286,6 +403,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_takes_the_newest_and_gives_the_older_back, set_up),
         cmocka_unit_test_setup(test_damaged_picture_is_left_out, set_up),
+        cmocka_unit_test_setup(test_jpeg_that_is_none, set_up),
+        cmocka_unit_test_setup(test_errors_that_pass_and_that_do_not, set_up),
+        cmocka_unit_test_setup(test_controls, set_up),
         cmocka_unit_test_setup(test_chooses_the_nearest_mode, set_up),
         cmocka_unit_test_setup(test_time_stamp_of_the_driver, set_up),
         cmocka_unit_test_setup(test_unplugged, set_up),

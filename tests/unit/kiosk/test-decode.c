@@ -99,11 +99,13 @@ static void test_formats(void **state)
 {
     static const uint8_t grey[] = {10, 20, 30, 0, 40, 50, 60, 0};
     static const uint8_t yuyv[] = {10, 1, 20, 2, 30, 3, 40, 4, 50, 5, 60, 6};
+    static const uint8_t uyvy[] = {1, 10, 2, 20, 3, 30, 4, 40, 5, 50, 6, 60};
     static const uint8_t expected[] = {10, 20, 30, 40, 50, 60};
     const struct frame frames[] = {
         {FRAME_GREY, 3, 2, 4, grey, sizeof(grey), 0},
         {FRAME_NV12, 3, 2, 4, grey, sizeof(grey), 0},
         {FRAME_YUYV, 3, 2, 6, yuyv, sizeof(yuyv), 0},
+        {FRAME_UYVY, 3, 2, 6, uyvy, sizeof(uyvy), 0},
     };
     struct gray gray = {};
 
@@ -155,17 +157,95 @@ static void test_jpeg(void **state)
     unsigned char *bytes = NULL;
     unsigned long n = 0;
     tjhandle tj = tjInitCompress();
+    struct jpeg_outcome outcome;
     struct gray gray = {};
 
     memset(flat, 77, sizeof(flat));
     assert_int_equal(tjCompress2(tj, flat, 64, 0, 48, TJPF_GRAY, &bytes, &n, TJSAMP_GRAY, 90, 0),
                      0);
     assert_int_equal(jpeg_new(&jpeg), 0);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, n, &gray), 0);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n, FRAME_SIDE_MAX, &gray, &outcome), 0);
     assert_int_equal(gray.width, 64);
     assert_in_range(gray.pixels[100], 75, 79);
-    assert_int_equal(jpeg_to_gray(jpeg, (const uint8_t *)"hello", 5, &gray), -EBADMSG);
-    assert_int_equal(jpeg_to_gray(jpeg, bytes, 0, &gray), -EBADMSG);
+    assert_int_equal(outcome.scale, 1);
+    assert_false(outcome.damaged);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n, 32, &gray, &outcome), 0);
+    assert_int_equal(outcome.scale, 2);
+    assert_int_equal(gray.width, 32);
+    assert_int_equal(gray.height, 24);
+    assert_in_range(gray.pixels[100], 75, 79);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n, 7, &gray, &outcome), -EMSGSIZE);
+    assert_int_equal(
+        jpeg_to_gray_within(jpeg, (const uint8_t *)"hello", 5, FRAME_SIDE_MAX, &gray, &outcome),
+        -EBADMSG);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, 0, FRAME_SIDE_MAX, &gray, &outcome),
+                     -EBADMSG);
+    tjFree(bytes);
+    tjDestroy(tj);
+    gray_done(&gray);
+}
+
+/* The rest of a picture that is cut short must not show the picture before. */
+static void test_jpeg_that_is_cut_short(void **state)
+{
+    _cleanup_(jpeg_freep) struct jpeg *jpeg = NULL;
+    uint8_t *noise = malloc(256 * 256);
+    unsigned char *bytes = NULL;
+    unsigned long n = 0;
+    tjhandle tj = tjInitCompress();
+    struct jpeg_outcome outcome;
+    struct gray gray = {};
+
+    for (unsigned i = 0; i < 256 * 256; i++)
+        noise[i] = (uint8_t)(i * 2654435761U >> 24);
+    assert_int_equal(tjCompress2(tj, noise, 256, 0, 256, TJPF_GRAY, &bytes, &n, TJSAMP_GRAY, 90, 0),
+                     0);
+    assert_int_equal(jpeg_new(&jpeg), 0);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n, FRAME_SIDE_MAX, &gray, &outcome), 0);
+    memset(gray.pixels, 1, 256 * 256);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, n / 2, FRAME_SIDE_MAX, &gray, &outcome), 0);
+    assert_true(outcome.damaged);
+    assert_int_not_equal(gray.pixels[256 * 256 - 1], 1);
+    for (unsigned long k = 0; k < n; k += 37) /* whatever comes of it, it must not crash */
+        (void)jpeg_to_gray_within(jpeg, bytes, k, FRAME_SIDE_MAX, &gray, &outcome);
+    tjFree(bytes);
+    tjDestroy(tj);
+    free(noise);
+    gray_done(&gray);
+}
+
+/* Motion JPEG of many cameras leaves the standard Huffman tables out. */
+static void test_jpeg_without_huffman_tables(void **state)
+{
+    _cleanup_(jpeg_freep) struct jpeg *jpeg = NULL;
+    uint8_t ramp[64 * 64];
+    unsigned char *bytes = NULL;
+    unsigned long n = 0, to = 2;
+    tjhandle tj = tjInitCompress();
+    struct jpeg_outcome outcome;
+    struct gray gray = {};
+
+    for (unsigned i = 0; i < sizeof(ramp); i++)
+        ramp[i] = (uint8_t)(i % 64 * 4);
+    assert_int_equal(tjCompress2(tj, ramp, 64, 0, 64, TJPF_GRAY, &bytes, &n, TJSAMP_GRAY, 90, 0),
+                     0);
+    /* Copies segment by segment, without DHT (ITU-T T.81, B.1.1.3), up to the scan. */
+    for (unsigned long at = 2; at < n;) {
+        bool scan = bytes[at + 1] == 0xda;
+        unsigned long size =
+            scan ? n - at : 2 + (unsigned long)(bytes[at + 2] << 8 | bytes[at + 3]);
+
+        if (bytes[at + 1] != 0xc4) {
+            memmove(bytes + to, bytes + at, size);
+            to += size;
+        }
+        at += size;
+    }
+    assert_true(to < n);
+    assert_int_equal(jpeg_new(&jpeg), 0);
+    assert_int_equal(jpeg_to_gray_within(jpeg, bytes, to, FRAME_SIDE_MAX, &gray, &outcome), 0);
+    assert_false(outcome.damaged);
+    assert_in_range(gray.pixels[32], 118, 138);
     tjFree(bytes);
     tjDestroy(tj);
     gray_done(&gray);
@@ -182,6 +262,8 @@ int main(void)
         cmocka_unit_test(test_short_frames_are_refused),
         cmocka_unit_test(test_halves),
         cmocka_unit_test(test_jpeg),
+        cmocka_unit_test(test_jpeg_that_is_cut_short),
+        cmocka_unit_test(test_jpeg_without_huffman_tables),
     };
 
     return cmocka_run_group_tests_name("decode", tests, NULL, NULL);

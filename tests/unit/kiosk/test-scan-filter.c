@@ -35,6 +35,36 @@ static void test_two_codes_in_turn(void **state)
     assert_false(scan_filter_see(&filter, "B", 2 * S));
 }
 
+/* Two people at two cameras, or a phone with two codes: each code counts once, in whatever order
+ * the pictures come; one that left counts when it is back, the other does not. */
+static void test_two_codes_one_leaves_and_returns(void **state)
+{
+    struct scan_filter filter = {};
+    uint64_t t = 10 * S;
+
+    assert_true(scan_filter_see(&filter, "A", t));
+    assert_true(scan_filter_see(&filter, "B", t + 1));
+    for (int i = 0; i < 50; i++) {
+        assert_false(scan_filter_see(&filter, "B", t += 66 * MS));
+        assert_false(scan_filter_see(&filter, "A", t - 40 * MS)); /* a slower camera's */
+    }
+    for (int i = 0; i < 30; i++)
+        assert_false(scan_filter_see(&filter, "B", t += 66 * MS));
+    assert_true(scan_filter_see(&filter, "A", t));
+    assert_false(scan_filter_see(&filter, "B", t));
+    assert_false(scan_filter_see(&filter, "A", t - S));
+}
+
+/* The next customer's code counts at once, even in the picture after. */
+static void test_next_code_at_once(void **state)
+{
+    struct scan_filter filter = {};
+
+    assert_true(scan_filter_see(&filter, "A", S));
+    assert_false(scan_filter_see(&filter, "A", S + 66 * MS));
+    assert_true(scan_filter_see(&filter, "B", S + 132 * MS));
+}
+
 static void test_retry_while_it_is_still_there(void **state)
 {
     struct scan_filter filter = {};
@@ -68,6 +98,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_held_still_counts_once),
         cmocka_unit_test(test_two_codes_in_turn),
+        cmocka_unit_test(test_two_codes_one_leaves_and_returns),
+        cmocka_unit_test(test_next_code_at_once),
         cmocka_unit_test(test_retry_while_it_is_still_there),
         cmocka_unit_test(test_many_texts),
     };
