@@ -239,6 +239,7 @@ def test_promise_4_what_comes_twice_or_late_changes_nothing(site):
         hands.attach()
         wait_until(lambda: hands.status()["orders"] == 3, "the orders")
         hands.stock("P-1-1")
+        wait_until(lambda: hands.events("clock"), "the last event that comes by itself")
         bring(site, hq, rows([1, 2], 2, display="李*"))
         settled(hq, hands)
         wait_until(lambda: json.loads(bank.call("GetOrder", "s", "HK-2")[0])["document"]
@@ -257,7 +258,7 @@ def test_promise_4_what_comes_twice_or_late_changes_nothing(site):
         settled(hq, hands)
     after = hands.status()
     for key in ("feed", "log", "last_event", "orphans", "connection_state"):
-        assert after[key] == before[0][key], key
+        assert after[key] == before[0][key], (key, [e["type"] for e in hands.events()])
     assert bank.call("ListDoors") == before[1]
     assert hq.json("order", "HK-1")["document"] == before[2]
     assert json.loads(bank.call("GetOrder", "s", "HK-2")[0])["document"]["display"] == "李*"

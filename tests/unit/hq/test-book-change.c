@@ -117,6 +117,7 @@ static void test_what_happened_before_must_be_here(void **state)
     json_auto_t *event =
         json_pack("{s:i,s:I,s:s,s:s,s:s,s:i}", "n", 6, "at", (json_int_t)NOW, "type",
                   "parcel_collected", "order", "A", "parcel", "A-0", "door", 7);
+    json_auto_t *document = NULL;
     struct store_log log;
 
     memcpy(applied.feed, feed, sizeof(applied.feed));
@@ -129,6 +130,8 @@ static void test_what_happened_before_must_be_here(void **state)
     expect(*state, "handover=pending "); /* events 6 and 7 are on their way */
     assert_int_equal(book_evidence(*state, "here", "bank-1", LOG, event), 1);
     expect(*state, "handover=overtaken ");
+    assert_int_equal(store_document(*state, "here", "order", "A", &document), 1);
+    assert_true(json_is_true(json_object_get(document, "disputed")));
 }
 
 static void test_staff_take_the_parcel_out(void **state)
