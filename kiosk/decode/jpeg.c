@@ -1,7 +1,6 @@
 #include "kiosk/decode/jpeg.h"
 
 #include <errno.h>
-#include <string.h>
 #include <turbojpeg.h>
 
 struct jpeg {
@@ -70,12 +69,11 @@ int jpeg_to_gray_within(struct jpeg *jpeg, const uint8_t *data, size_t n_bytes, 
     if (r < 0)
         return r;
     *ret_outcome = (struct jpeg_outcome){.scale = (unsigned)scale};
-    /* What a truncated stream does not fill must not show the picture before. */
-    memset(gray->pixels, 128, (size_t)gray->width * gray->height);
     if (tjDecompress2(jpeg->handle, data, n_bytes, gray->pixels, (int)gray->width, 0,
                       (int)gray->height, TJPF_GRAY, 0) == 0)
         return 0;
-    /* A picture cut short still gives its upper part: worth a look, so warnings are no errors. */
+    /* A picture cut short still gives its upper part: worth a look, so warnings are no errors. The
+     * library fills the rest with gray. */
     if (tjGetErrorCode(jpeg->handle) == TJERR_FATAL)
         return -EBADMSG;
     ret_outcome->damaged = true;

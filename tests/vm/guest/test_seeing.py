@@ -79,7 +79,7 @@ def play(folder, vivid, *words):
 
 def text_of(player, folder):
     """What the player says that it plays."""
-    return wait_until(lambda: (folder / "play.log").read_text().splitlines(), "the player")[0]
+    return wait_until(lambda: (folder / "play.log").read_text().splitlines(), "the player", 60)[0]
 
 
 def test_sequences_through_a_real_device(folder, vivid, link):
