@@ -71,7 +71,7 @@ void fit_start(struct fit *fit, const struct plane *plane, const struct grid *gr
 
 static void list_whole(struct fit *fit, const struct grid *grid)
 {
-    int step = grid->size <= 45 ? 1 : grid->size <= 89 ? 2 : 3;
+    int step = grid->size <= 29 ? 1 : grid->size <= 61 ? 2 : 3;
 
     for (int v = 0; v < grid->size; v += step)
         for (int u = 0; u < grid->size; u += step)

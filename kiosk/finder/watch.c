@@ -1,7 +1,7 @@
 /* A live picture: many looks at the same code, each cheap and each another one. */
 #include "kiosk/finder/search.h"
 
-#define FRAME_BUDGET     40000000L /* instructions, about */
+#define FRAME_BUDGET     44000000L /* instructions, about */
 #define PLACE_FRAMES     10        /* a code seen so many frames ago is looked for where it was */
 #define PATTERN_CONTRAST 14        /* gray levels */
 #define PATTERN_FRAMES   12        /* the dear stages are for a picture that has shown a pattern */
