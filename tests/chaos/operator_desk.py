@@ -39,7 +39,7 @@ class Desk:
     def stop(self):
         self.ending.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(150)
         if self.failure:
             raise self.failure
 

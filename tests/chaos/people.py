@@ -27,7 +27,7 @@ class People:
     def start(self):
         self.thread.start()
 
-    def stop(self, seconds=60):
+    def stop(self, seconds=150):
         self.ending.set()
         self.thread.join(seconds)
         if self.thread.is_alive():
@@ -167,7 +167,7 @@ class People:
 
     # --- after the storm -------------------------------------------------------------------------
 
-    def tidy(self, seconds=30):
+    def tidy(self, seconds=90):
         """Everything is well again: staff look into every doubtful door until there is none."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -30,7 +30,7 @@ from stores import meta, rows  # noqa: E402
 
 BANKS = [bank for _, banks in BRANCHES.values() for bank in banks]
 STORM_S = 12.0      # of one run
-QUIET_S = 60.0      # the longest that it may take until nothing is under way any more
+QUIET_S = 120.0     # the longest that it may take until nothing is under way any more
 STILL_S = 1.0
 SHOWN = 4           # findings of one proof; the rest follows from them more often than not
 
@@ -84,7 +84,7 @@ class Run:
         self.desk.stop()
         for somebody in self.people:
             somebody.stop()
-        wait_until(self.desk.enter_everything, "HQ to take the shop's whole book", 30)
+        wait_until(self.desk.enter_everything, "HQ to take the shop's whole book", 90)
         for somebody in self.people:
             somebody.tidy()
         try:
