@@ -10,6 +10,7 @@ from stores import write_whole
 
 STEP_S = 0.02
 BACKUP_EVERY_S = 3.0
+POWER_S = 0.5  # a write comes within this time, or the power goes between two writes
 RESTART_S = 0.3  # a program that ended by itself comes back after this, as with Restart=always
 DISK_RULES = ["grow 1+ full", "write 1+ full", "write 1+ eio", "sync 1+ eio", "change 1+ readonly"]
 POWER_RULES = ["write {n} power", "sync {n} power", "write {n} torn", "sync {n} torn",
@@ -130,13 +131,14 @@ class Director:
         bank = self.banks[fault.target]
         write_whole(bank.rules, POWER_RULES[fault.amount % len(POWER_RULES)].format(
             n=1 + fault.amount % 7) + "\n")
-        self._at(fault.at_s + 0.2, self._power_off, fault, bank)
+        self.desk.hurry.set()  # so that there is something to write
+        self._at(fault.at_s + POWER_S, self._power_off, fault, bank)
 
     def _power_off(self, fault, bank):
         self._stop(fault.target)
         self._kiosk_away(fault.target)
         bank.rules.unlink(missing_ok=True)
-        self._at(fault.at_s + 0.2 + fault.span_s, self._power_on, bank)
+        self._at(fault.at_s + POWER_S + fault.span_s, self._power_on, bank)
 
     def _power_on(self, bank):
         bank.reboot()

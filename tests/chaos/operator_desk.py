@@ -28,7 +28,7 @@ class Desk:
         self.files, self.failure = 0, None
         self.waiting = {}  # order: what HQ was told to do and has not called done
         self.remotes, self.done = [], {}
-        self.kill_next, self.ending = threading.Event(), threading.Event()
+        self.kill_next, self.hurry, self.ending = (threading.Event() for _ in range(3))
         self.threads = [threading.Thread(target=self._guard, args=(work,), name=work.__name__,
                                          daemon=True) for work in (self._work, self._open_doors)]
 
@@ -50,7 +50,10 @@ class Desk:
             self.failure = error
 
     def _work(self):
-        while not self.ending.wait(self.rng.uniform(0.02, 0.35)):
+        while not self.ending.is_set():
+            if self.hurry.wait(self.rng.uniform(0.02, 0.35)):
+                self.hurry.clear()
+                self._import()
             self.rng.choices([self._import, self._change, self._look], [70, 15, 15])[0]()
 
     # --- the shop's files ------------------------------------------------------------------------

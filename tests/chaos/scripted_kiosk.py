@@ -7,6 +7,7 @@ taken, says `busy` for what it has not told yet, and forgets everything when it 
 
 import collections
 import dataclasses
+import random
 import threading
 import time
 
@@ -16,6 +17,7 @@ from cabinet import boot_us
 STEP_S = 0.005
 OPEN_TIMEOUT_S = 0.25
 RETRY_S = 0.25
+REPEATED = 0.15  # of the reports are told again, as when the answer to the first was lost
 HOPELESS = {"org.freedesktop.DBus.Error.InvalidArgs", "io.pickupd.Error.NotFound"}
 
 
@@ -34,6 +36,7 @@ class Grant:
 class ScriptedKiosk:
     def __init__(self, bank, cabinet, boot):
         self.bank, self.cabinet, self.boot = bank, cabinet, boot
+        self.rng = random.Random(f"{bank.seed} kiosk {bank.bank}")
         self.ending, self.frozen, self.dead = (threading.Event() for _ in range(3))
         self.thread = threading.Thread(target=self._run, name=f"kiosk {bank.bank}", daemon=True)
         self._forget()
@@ -167,4 +170,5 @@ class ScriptedKiosk:
             except BusError as error:
                 if error.name not in HOPELESS:
                     raise Away(str(error)) from None
-            self.reports.popleft()
+            if self.rng.random() >= REPEATED:
+                self.reports.popleft()
