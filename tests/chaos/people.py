@@ -4,7 +4,7 @@ import random
 import threading
 import time
 
-from bus_client import Away, BusClient, BusError
+from bank_bus import Away, BankBus, BusError
 from cabinet import Visitor
 
 SIGNATURE_CHARACTERS = 96  # at the end of a code: 64 bytes in Base45
@@ -37,7 +37,7 @@ class People:
 
     def _run(self):
         try:
-            self.bus = BusClient(self.bank.bus.address)
+            self.bus = BankBus(self.bank.bus.address)
             while not self.ending.is_set():
                 action = self.rng.choices(list(ACTIONS), ACTIONS.values())[0]
                 try:

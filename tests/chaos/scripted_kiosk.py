@@ -11,7 +11,7 @@ import random
 import threading
 import time
 
-from bus_client import Away, BusClient, BusError, KIOSK_NAME
+from bank_bus import Away, BankBus, BusError, KIOSK_NAME
 from cabinet import boot_us
 
 STEP_S = 0.005
@@ -94,7 +94,7 @@ class ScriptedKiosk:
             self.retry = time.monotonic() + RETRY_S
 
     def _connect(self):
-        self.bus = BusClient(self.bank.bus.address)
+        self.bus = BankBus(self.bank.bus.address)
         self.bus.own(KIOSK_NAME)
         self.granted = self.bus.watch("io.pickupd.Bank1", "Granted")
         self.owners = self.bus.watch("org.freedesktop.DBus", "NameOwnerChanged", "io.pickupd.Bank1")

@@ -24,7 +24,7 @@ class Away(Exception):
     """The bank does not answer: it is dead, or too slow."""
 
 
-class BusClient:
+class BankBus:
     def __init__(self, address):
         self.bus = open_dbus_connection(address, auth_timeout=10.0)
 
