@@ -3,6 +3,7 @@
 import heapq
 import itertools
 import signal
+import subprocess
 import time
 
 from schedule import EVENING
@@ -10,6 +11,7 @@ from stores import write_whole
 
 STEP_S = 0.02
 BACKUP_EVERY_S = 3.0
+BACKUP_S = 2.0
 POWER_S = 0.5  # a write comes within this time, or the power goes between two writes
 RESTART_S = 0.3  # a program that ended by itself comes back after this, as with Restart=always
 DISK_RULES = ["grow 1+ full", "write 1+ full", "write 1+ eio", "sync 1+ eio", "change 1+ readonly"]
@@ -187,7 +189,7 @@ class Director:
 
     def _do_clock(self, fault):
         self.turned.add(fault.target)
-        self.banks[fault.target].turn_clock(fault.amount)
+        self.banks[fault.target].jump(fault.amount)
 
     def _do_disk(self, fault):
         rules = self.banks[fault.target].rules if fault.target in self.banks \
@@ -228,7 +230,7 @@ class Director:
         self.site.hq_process.rules.unlink(missing_ok=True)
         for bank in self.banks.values():
             bank.rules.unlink(missing_ok=True)
-            bank.turn_clock(0)
+            bank.jump(0)
             bank.freeze_kiosk(False)
         for part in self.parts.values():
             assert not part.down, f"{part.name} is still down"
@@ -249,8 +251,13 @@ class Backups:
         self.hq, self.folder, self.copies = hq, folder, []
 
     def make(self):
+        """One more; given up after a while, because HQ may be frozen with the database locked."""
         path = self.folder / f"backup-{len(self.copies)}.db"
-        if self.hq.do("backup", path, check=False).returncode == 0:
+        try:
+            done = self.hq.do("backup", path, "--force", check=False, seconds=BACKUP_S)
+        except subprocess.TimeoutExpired:
+            return
+        if done.returncode == 0:
             self.copies.append(path)
 
     def restore(self, which):

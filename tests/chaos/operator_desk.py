@@ -92,7 +92,7 @@ class Desk:
             return False
         for order in orders:
             if order.called_back:
-                order.called_back = self._told("cancel", order.name)
+                order.called_back = self._told("cancel", order.name) or self._is_called_back(order)
         return True
 
     # --- what an operator does -------------------------------------------------------------------
@@ -101,6 +101,11 @@ class Desk:
         done = self.hq.do(verb, order, "--reason=chaos", "--json", check=False)
         self.done[verb, done.returncode] = self.done.get((verb, done.returncode), 0) + 1
         return done.returncode == 0
+
+    def _is_called_back(self, order):
+        """What was collected cannot be cancelled again, but stays cancelled where it was before."""
+        told = self.hq.parse(self.hq.do("order", order.name, "--json", check=False).stdout)
+        return bool(told) and told["document"]["status"] == "cancelled"
 
     def _change(self):
         order = self.ledger.some_order()
@@ -116,7 +121,7 @@ class Desk:
             self.waiting[order.name] = verb, code
             self.codes.forget(order.name)
         elif verb == "cancel":
-            order.called_back = False
+            order.called_back = self._is_called_back(order)
 
     def _look(self):
         """Which changes HQ calls done: from then on nobody may open the old way."""

@@ -15,7 +15,7 @@ from cabinet import Cabinet
 from processes import Process, free_port, program
 from scripted_kiosk import ScriptedKiosk
 from simbank_doors import SimbankDoors
-from stores import rows, write_whole
+from stores import rows
 
 BRANCHES = {"hk-canton": (852, ["hk-canton-1", "hk-canton-2"]), "tst-east": (853, ["tst-east-1"])}
 REAL_KIOSK = "hk-canton-2"  # has pickup-kiosk and pickup-simbank; the others a scripted kiosk
@@ -81,9 +81,9 @@ class Bank(parts.Bank):
                          settings=SETTINGS, pulse="50ms", **settings)
         self.branch, self.seed = branch, seed
         self.words[0] = str(program("pickupd-faulty"))
-        self.rules, self.clock = self.folder / "faults", self.folder / "clock"
-        self.environment.update(PICKUP_FAULTS=str(self.rules), PICKUP_CLOCK_FILE=str(self.clock))
-        self.turn_clock(0)
+        self.rules = self.folder / "faults"
+        self.environment["PICKUP_FAULTS"] = str(self.rules)
+        self.jump(0)
         self.reboot()
         self.cabinet = Cabinet(ledger, name, DOORS, seed)
         self.cabinet.purpose_of = self.purpose_of
@@ -94,10 +94,10 @@ class Bank(parts.Bank):
         self.boot = uuid.uuid4().hex
         self.environment["PICKUP_BOOT_ID"] = self.boot
 
-    def turn_clock(self, offset_ms):
+    def jump(self, offset_ms):
         """A clock that is wrong by days has no time server: that one says so itself."""
-        synchronised = "yes" if abs(offset_ms) < DAY_MS else "no"
-        write_whole(self.clock, f"offset_ms={offset_ms} synchronised={synchronised}\n")
+        self.turn_clock(offset_ms=offset_ms,
+                        synchronised="yes" if abs(offset_ms) < DAY_MS else "no")
 
     def purpose_of(self, door, grant):
         """Of a grant, or with 0 of the newest of a door: (purpose, parcel); None when unknown."""
