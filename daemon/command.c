@@ -111,7 +111,8 @@ static int remember(struct manager *manager, const struct command *command, cons
     int r = store_begin(manager->store);
 
     if (r == 0)
-        r = store_add_command(manager->store, command->id, clock_now_ms(), result, reason);
+        r = store_add_command(manager->store, command->id, timekeeper_stamp_ms(manager), result,
+                              reason);
     if (r == 0)
         r = audit_add(manager->store, "command",
                       json_pack("{ss ss ss ss}", "id", command->id, "verb", command->verb, "result",

@@ -5,6 +5,7 @@
 #include "common/wire.h"
 #include "daemon/audit.h"
 #include "daemon/door-book.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -123,10 +124,11 @@ static int apply_order(struct manager *manager, const json_t *document)
     if (r < 0)
         return r;
     if (order->status == ORDER_MOVED)
-        return store_put_moved(manager->store, order->id, order->rev, seq, clock_now_ms());
+        return store_put_moved(manager->store, order->id, order->rev, seq,
+                               timekeeper_stamp_ms(manager));
     if (strcmp(branch, manager->config.branch) != 0)
         return reject(manager, document, "branch is not the branch of this bank");
-    r = store_put_order(manager->store, order, document, seq, clock_now_ms());
+    r = store_put_order(manager->store, order, document, seq, timekeeper_stamp_ms(manager));
     if (r == -EEXIST)
         return reject(manager, document, "its handle or a parcel belongs to another order");
     if (r <= 0)

@@ -2,6 +2,7 @@
 
 #include "daemon/audit.h"
 #include "daemon/door-book.h"
+#include "daemon/timekeeper.h"
 
 #include <stdio.h>
 
@@ -42,7 +43,7 @@ static int order_collected(struct manager *manager, const char *number)
     else
         r = audit_add(manager->store, "collected",
                       json_pack("{ss ss}", "order", number, "points_key", points_key));
-    return r < 0 ? r : store_order_ended(manager->store, number, clock_now_ms());
+    return r < 0 ? r : store_order_ended(manager->store, number, timekeeper_stamp_ms(manager));
 }
 
 static int collect(struct manager *manager, const struct grant *grant)

@@ -77,6 +77,14 @@ int64_t timekeeper_now_ms(struct manager *manager)
     return clock_trust_time_ms(&clock->trust, reading.wall_ms);
 }
 
+int64_t timekeeper_stamp_ms(const struct manager *manager)
+{
+    int64_t now_ms = clock_now_ms(),
+            believed_ms = clock_trust_time_ms(&manager->clock.trust, now_ms);
+
+    return believed_ms > 0 ? believed_ms : now_ms;
+}
+
 static int write_trust(struct manager *manager, const struct clock_trust *trust)
 {
     int r = store_set_integer(manager->store, "clock_floor", trust->floor_ms);

@@ -8,6 +8,10 @@
 int timekeeper_restore(struct manager *manager);
 /* Takes one reading and says what time to judge by, ms UTC. */
 int64_t timekeeper_now_ms(struct manager *manager);
+/* The time for what is kept so long after it ended, ms UTC: as the last reading judged it, because
+ * a wrong clock must make nothing old, or young for ever. The wall clock's while none was ever
+ * believed. */
+int64_t timekeeper_stamp_ms(const struct manager *manager);
 bool timekeeper_trusted(const struct manager *manager);
 /* Writes what has changed: at once when the clock is believed or not believed any more, else when
  * the floor has risen by a minute, so that the one on the disk is never further behind. Also takes

@@ -2,6 +2,7 @@
 #include "daemon/visit-turn.h"
 
 #include "common/log.h"
+#include "daemon/timekeeper.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -118,7 +119,7 @@ static int end_stale(struct manager *manager, uint64_t id)
     int r = store_begin(manager->store);
 
     if (r == 0)
-        r = store_end_session(manager->store, id, clock_now_ms());
+        r = store_end_session(manager->store, id, timekeeper_stamp_ms(manager));
     return store_finish(manager->store, r);
 }
 

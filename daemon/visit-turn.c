@@ -4,6 +4,7 @@
 #include "daemon/audit.h"
 #include "daemon/bus.h"
 #include "daemon/outcome-book.h"
+#include "daemon/timekeeper.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static int write_grant(struct manager *manager, struct turn *turn)
                        : purpose_of(session),
         .deadline_us = clock_boot_us() + GRANT_VALID_US,
         .pulses = (unsigned)manager->config.pulses,
-        .at_ms = clock_now_ms(),
+        .at_ms = timekeeper_stamp_ms(manager),
     };
     snprintf(grant->parcel, sizeof(grant->parcel), "%s", item->parcel);
     snprintf(grant->actor, sizeof(grant->actor), "%s", session->actor);
@@ -86,7 +87,7 @@ int turn_confirm_last(struct manager *manager, const struct session *session)
 static int write_end(struct manager *manager, struct turn *turn)
 {
     struct session *session = &turn->session;
-    int r = store_end_session(manager->store, session->id, clock_now_ms());
+    int r = store_end_session(manager->store, session->id, timekeeper_stamp_ms(manager));
 
     if (r == 0 && session->kind == SESSION_STAFF)
         r = audit_add(manager->store, "staff_out",

@@ -2,6 +2,7 @@
 
 #include "common/log.h"
 #include "daemon/audit.h"
+#include "daemon/timekeeper.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +20,7 @@ static int write_session(struct manager *manager, struct session *session)
     int r = 0;
 
     if (manager->session.id)
-        r = store_end_session(manager->store, manager->session.id, clock_now_ms());
+        r = store_end_session(manager->store, manager->session.id, timekeeper_stamp_ms(manager));
     if (r < 0)
         return r;
     snprintf(row.number, sizeof(row.number), "%s", session->order);

@@ -127,6 +127,34 @@ bool hq_is_served(const char *state)
     return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+int hq_hold_database(const char *state, bool replace, int *ret_fd)
+{
+    _cleanup_free_ char *path = NULL;
+    _cleanup_close_ int fd = -1;
+    int how = replace ? LOCK_EX : LOCK_SH, r;
+
+    *ret_fd = -1;
+    if (asprintf(&path, "%s/hq.db.lock", state) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : log_errno(errno, "%s cannot be made", path);
+    r = flock(fd, how | LOCK_NB) < 0 ? -errno : 0;
+    if (r == -EWOULDBLOCK) {
+        if (replace)
+            log_notice("Other pickup-hq commands use %s; waiting for their end.", state);
+        do
+            r = flock(fd, how) < 0 ? -errno : 0;
+        while (r == -EINTR);
+    }
+    if (r < 0)
+        return log_errno(r, "%s cannot be locked", path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
 static int make_folder(const char *state)
 {
     if (mkdir(state, 0750) < 0 && errno != EEXIST) {
@@ -161,6 +189,8 @@ int verb_init(struct context *context, int argc, char **argv)
     if (r < 0)
         return EXIT_USAGE;
     r = make_folder(context->state);
+    if (r == 0)
+        r = hq_hold_database(context->state, false, &context->database_lock);
     if (r < 0)
         return EXIT_FAILED;
     r = keys_make(context->state, &error);

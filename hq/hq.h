@@ -23,6 +23,13 @@ int hq_lock(const char *state, int *ret_fd);
 /* Does a `serve` run on the state folder at this moment? */
 bool hq_is_served(const char *state);
 
+/* Whoever opens the database holds this until it is closed again: SQLite finds the log of a
+ * database by name, so one that is replaced while it is open spoils the one that takes its place.
+ * With `replace` waits until nobody else has it open, and says so; without, until nobody replaces
+ * it. *ret_fd is -1 when there is no folder `state`. Logs. The lock ends with the process, or when
+ * *ret_fd is closed. */
+int hq_hold_database(const char *state, bool replace, int *ret_fd);
+
 /* --- files (backup.c) ------------------------------------------------------------------------- */
 
 /* Writes all of `db` as it is at this moment to the file `path` (mode 0600), and on to the disk.

@@ -1,4 +1,5 @@
 /* pickup-hq: headquarters. Options, the table of verbs, and nothing else. */
+#include "hq/hq.h"
 #include "hq/verbs.h"
 
 #include "common/log.h"
@@ -102,6 +103,8 @@ static int run(struct context *context, int argc, char **argv)
     if (r < 0)
         return EXIT_FAILED;
     if (verb->needs_store) {
+        if (hq_hold_database(context->state, false, &context->database_lock) < 0)
+            return EXIT_FAILED;
         r = store_open(context->state, false, &context->store, &error);
         if (r < 0) {
             log_error("%s", error ?: strerror(-r));
@@ -114,6 +117,7 @@ static int run(struct context *context, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct context context = {.config_path = DEFAULT_CONFIG,
+                              .database_lock = -1,
                               .state = getenv("STATE_DIRECTORY") ?: DEFAULT_STATE};
     int i, code;
 
@@ -145,6 +149,7 @@ int main(int argc, char **argv)
     }
     code = run(&context, argc - i, argv + i);
     store_free(context.store);
+    closep(&context.database_lock);
     hq_config_done(&context.config);
     return fflush(stdout) == 0 ? code : EXIT_FAILED;
 }

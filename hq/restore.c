@@ -159,22 +159,40 @@ static void close_old(struct restore *restore)
         (void)db_exec(old->db, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
+/* A name that nothing has yet, not even what an earlier restore of this second has set aside. */
+static int name_aside(struct restore *restore)
+{
+    time_t now = time(NULL);
+    char when[32];
+    struct tm tm;
+
+    strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+    for (unsigned i = 1;; i++) {
+        char *aside = i == 1 ? join("%s.aside-%s", restore->place, when)
+                             : join("%s.aside-%s-%u", restore->place, when, i);
+
+        if (!aside)
+            return -ENOMEM;
+        if (access(aside, F_OK) < 0) {
+            restore->aside = aside;
+            return 0;
+        }
+        free(aside);
+    }
+}
+
 /* The database goes first: without it nothing is served, so that a cut between two of these steps
  * cannot go unnoticed. Its log must be gone before another database has its name. */
 static int set_aside(struct restore *restore)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
-    time_t now = time(NULL);
-    char when[32];
-    struct tm tm;
-    int r = 0;
+    int r;
 
     if (access(restore->place, F_OK) == 0)
         close_old(restore);
-    strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
-    restore->aside = join("%s.aside-%s", restore->place, when);
-    if (!restore->aside)
-        return -ENOMEM;
+    r = name_aside(restore);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < ELEMENTSOF(ends) && r >= 0; i++) {
         _cleanup_free_ char *from = join("%s%s", restore->place, ends[i]);
         _cleanup_free_ char *to = join("%s%s", restore->aside, ends[i]);
@@ -188,6 +206,8 @@ static int put_in_place(struct restore *restore)
 {
     int r = hq_sync(restore->copy);
 
+    if (r >= 0)
+        r = hq_hold_database(restore->context->state, true, &restore->context->database_lock);
     if (r >= 0)
         r = set_aside(restore);
     if (r >= 0 && rename(restore->copy, restore->place) < 0)

@@ -19,6 +19,7 @@ struct context {
     const char *state; /* folder */
     struct hq_config config;
     struct store *store; /* NULL before `init` */
+    int database_lock;   /* hq_hold_database(); -1 = none */
     bool json;           /* --json was given */
 };
 

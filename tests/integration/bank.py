@@ -121,11 +121,9 @@ class Hq(Process):
         self.folder.mkdir(exist_ok=True)
         self.state = self.folder / "state"
         self.config = self.folder / "hq.conf"
-        certificate, key = site.authority.issue("hq")
         branches = branches or {"hk-canton": (852, ["hk-canton-1", "hk-canton-2"])}
         self.config.write_text(
-            f"[broker]\nhost=127.0.0.1\nport={site.broker.port}\nuser=hq\n"
-            f"ca_file={site.authority.ca}\ncertificate_file={certificate}\nkey_file={key}\n"
+            f"[broker]\nuser=hq\n{site.connection('hq')}"
             "backoff_min=50ms\nbackoff_max=500ms\nack_repeat=1s\n"
             + "".join(f"[branch {name}]\nnumber={number}\nbanks={' '.join(banks)}\n"
                       for name, (number, banks) in branches.items()))
@@ -161,12 +159,10 @@ class Bank(Process):
         write_doors(self.folder / "doors.conf", doors, pulse)
         for key in ("feed.pub", "number.key"):
             shutil.copy(site.hq_process.state / key, self.folder / key)
-        certificate, key = site.authority.issue(name)
         self.config = self.folder / "pickupd.conf"
         self.config.write_text(
             f"[bank]\nname={name}\nbranch={branch}\nbranch_number={number}\n"
-            f"doors_file=doors.conf\n[hq]\nhost=127.0.0.1\nport={site.broker.port}\n"
-            f"ca_file={site.authority.ca}\ncertificate_file={certificate}\nkey_file={key}\n"
+            f"doors_file=doors.conf\n[hq]\n{site.connection(name)}"
             "feed_key=feed.pub\nbackoff_min=50ms\nbackoff_max=500ms\nresend=1s\nstatus=1s\n"
             f"[keys]\nnumber_key=number.key\n{settings}")
         self.simbank_process = self.kiosk_process = None
@@ -308,6 +304,12 @@ class Site:
 
     def __exit__(self, *_):
         self.stop()
+
+    def connection(self, user):
+        """The lines of a configuration that lead `user` to the broker."""
+        certificate, key = self.authority.issue(user)
+        return (f"host=127.0.0.1\nport={self.broker.port}\nca_file={self.authority.ca}\n"
+                f"certificate_file={certificate}\nkey_file={key}\n")
 
     def hq(self, start=True, **settings):
         self.hq_process = Hq(self, **settings)

@@ -271,3 +271,19 @@ def test_deadlines_do_not_follow_the_wall_clock(site):
     bank.environment["PICKUP_BOOT_ID"] = "2" * 32
     bank.start()
     assert wrong_number(bank, 112)[0] == "number_wait", "a reboot forgives nothing"
+
+
+@pytest.mark.parametrize("offset_ms", [-40 * DAY, 6 * YEAR])
+def test_promise_8_a_wrong_clock_makes_nothing_old_or_young_for_ever(site, offset_ms):
+    """What is kept so long after its end is counted from a time that was believed."""
+    hq, bank, hands = start(site, one={})
+    bank.turn_clock(offset_ms=offset_ms, synchronised="no")
+    wait_until(lambda: not hands.status()["clock_trusted"], "the clock not to be believed")
+    assert bank.call("Present", "s", code(hq, "one"))[0] == "opening"
+    hands.open_and_close()
+    bank.call("EndSession", "ts", str(bank.call("GetSession")[0]), "done")
+    with sqlite3.connect(f"file:{bank.state / 'bank.db'}?mode=ro", uri=True) as store:
+        stamps = [stamp for stamp, in store.execute(
+            "SELECT ended_at FROM orders UNION ALL SELECT at FROM grants"
+            " UNION ALL SELECT ended_at FROM sessions")]
+    assert len(stamps) == 5 and all(abs(stamp - now_ms()) < HOUR for stamp in stamps), stamps

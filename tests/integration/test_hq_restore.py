@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from processes import program
+from processes import program, wait_until
 from test_hq_feed import import_rows, order_row
 
 
@@ -89,3 +89,36 @@ def test_a_restore_that_was_cut_off_goes_on(site):
     hq.do("restore", backup)
     assert [o["order"] for o in hq.json("orders")] == ["T-00001"]
     assert list(hq.state.glob("hq.db.aside-2*-wal"))
+
+
+def test_a_restore_waits_for_commands_that_have_the_database_open(site):
+    """They would write the old database's log beside the new one, which then reads it as its own."""
+    hq = site.hq(start=False)
+    import_rows(site, hq, [order_row(1)])
+    backup = site.folder / "backup.db"
+    hq.do("backup", backup)
+    words = [str(program("pickup-hq")), f"--config={hq.config}", f"--state={hq.state}"]
+    follower = subprocess.Popen([*words, "events", "--follow"], stdout=subprocess.DEVNULL)
+    try:
+        wait_until((hq.state / "hq.db-shm").exists, "the other command to open the database")
+        restore = subprocess.Popen([*words, "restore", backup, "--force", "--json"], text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert "waiting for their end" in restore.stderr.readline()
+        assert restore.poll() is None and not list(hq.state.glob("hq.db.aside-*"))
+    finally:
+        follower.terminate()
+        follower.wait(30)
+    told, _ = restore.communicate(timeout=30)
+    with sqlite3.connect(hq.state / "hq.db") as store:
+        assert store.execute("SELECT value FROM meta WHERE key = 'feed'").fetchone() == \
+            (json.loads(told)["feed"],)
+
+
+def test_two_restores_within_a_second_keep_both_databases(site):
+    hq = site.hq(start=False)
+    import_rows(site, hq, [order_row(1)])
+    backup = site.folder / "backup.db"
+    hq.do("backup", backup)
+    asides = {hq.json("restore", backup, "--force")["aside"] for _ in range(4)}
+    assert len(asides) == 4 and all(sqlite3.connect(path).execute(
+        "SELECT count(*) FROM shop_order").fetchone() == (1,) for path in asides)
