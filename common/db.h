@@ -47,7 +47,8 @@ int db_run(sqlite3_stmt *statement);
 const char *db_text(sqlite3_stmt *statement, int column);
 
 /* Binds parameters 1, 2, … in the order of `types`: 'i' int64_t, 's' const char * (NULL binds
- * NULL), 'b' const void * and size_t. Text and blobs must stay valid until the statement is reset.
+ * NULL), 't' const char * and size_t (NULL binds NULL), 'b' const void * and size_t. Text and blobs
+ * must stay valid until the statement is reset.
  */
 int db_bind(sqlite3_stmt *statement, const char *types, ...);
 

@@ -83,6 +83,11 @@ static void deliver(struct mqtt *mqtt, const struct mqtt_item *item)
                                      });
 }
 
+void mqtt_again(struct mqtt *mqtt)
+{
+    mqtt->again = true;
+}
+
 static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct mqtt *mqtt = userdata;
@@ -91,8 +96,10 @@ static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *user
 
     (void)eventfd_read(fd, &count);
     for (int n = 0; n < TURN_MESSAGES && bytes < TURN_BYTES; n++) {
-        _cleanup_free_ struct mqtt_item *item = mqtt_mailbox_take(&mqtt->mailbox, &mqtt->undrained);
+        struct mqtt_item *item = TAKE_PTR(mqtt->unfinished);
 
+        if (!item)
+            item = mqtt_mailbox_take(&mqtt->mailbox, &mqtt->undrained);
         if (!item) {
             if (TAKE(mqtt->undrained, false))
                 mqtt->on_drained(mqtt->userdata);
@@ -100,6 +107,11 @@ static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *user
         }
         bytes += item->payload_bytes;
         deliver(mqtt, item);
+        if (TAKE(mqtt->again, false)) {
+            mqtt->unfinished = item;
+            break;
+        }
+        free(item);
     }
     (void)eventfd_write(fd, 1); /* the rest in the next turn */
     return 0;
@@ -168,6 +180,7 @@ struct mqtt *mqtt_free(struct mqtt *mqtt)
         return NULL;
     thread = mqtt->thread;
     sd_event_source_disable_unref(mqtt->source);
+    free(TAKE_PTR(mqtt->unfinished));
     mqtt_mailbox_ask_stop(&mqtt->mailbox);
     if (!mqtt_mailbox_wait_finished(&mqtt->mailbox, GOODBYE_MAX_S)) {
         pthread_detach(thread);

@@ -4,14 +4,16 @@
 #include "common/log.h"
 #include "common/wire.h"
 #include "daemon/audit.h"
+#include "daemon/feed-work.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH_ROWS 8192
-#define BATCH_US   50000
+#define BATCH_ROWS     8192
+#define BATCH_US       50000
+#define TURN_DOCUMENTS 32 /* applied in one turn of the loop: well under a millisecond */
 
 int feed_down_restore(struct manager *manager)
 {
@@ -130,26 +132,45 @@ static int apply(struct manager *manager, const json_t *document)
     return apply_other(manager, json_string_value(kind), document);
 }
 
-/* Everything since the last commit is undone; HQ is asked for it again. */
-static void undo(struct manager *manager, int r)
+/* A plain order goes into its row as it is; whatever is special about it takes the long way. */
+static int apply_at(struct manager *manager, size_t i)
 {
-    store_rollback(manager->store);
+    const struct scanned_order *order = feed_work_plain(manager->work, i);
+    json_auto_t *document = NULL;
+    int r;
+
+    if (order && slice_is(order->branch, manager->config.branch)) {
+        r = store_put_scanned(manager->store, order, clock_now_ms());
+        if (r != -EEXIST)
+            return r < 0 ? r : 0;
+    }
+    r = feed_work_document(manager->work, i, &document);
+    return r < 0 ? r : apply(manager, document);
+}
+
+/* The cursor is where the store says, and what was under way is dropped. */
+static void start_over(struct manager *manager)
+{
+    feed_work_close(manager->work);
     manager->batch_rows = 0;
     manager->uplink.applied_due = 0;
     (void)feed_down_restore(manager);
     (void)manager_load_keys(manager);
+}
+
+/* Everything since the last commit is undone; HQ is asked for it again. */
+static void undo(struct manager *manager, int r)
+{
+    store_rollback(manager->store);
+    start_over(manager);
     manager_store_failed(manager, r, "applying the feed");
 }
 
 /* Somebody else ended our batch, and the disk did not take it. */
 static void follow_store(struct manager *manager)
 {
-    if (!store_take_batch_lost(manager->store))
-        return;
-    manager->batch_rows = 0;
-    manager->uplink.applied_due = 0;
-    (void)feed_down_restore(manager);
-    (void)manager_load_keys(manager);
+    if (store_take_batch_lost(manager->store))
+        start_over(manager);
 }
 
 static int begin_batch(struct manager *manager)
@@ -183,65 +204,96 @@ static int change_feed(struct manager *manager, const char *id)
     return 0;
 }
 
-static int apply_page(struct manager *manager, const struct wire_orders *message,
-                      const struct feed_page *page)
+/* Where the cursor may stand when the documents before the next one are stored. */
+static int move_cursor(struct manager *manager)
 {
-    const json_t *document;
-    size_t i;
-    int r = begin_batch(manager);
+    const struct feed_page *page = feed_work_page(manager->work);
+    int64_t now_ms = (int64_t)(clock_boot_us() / 1000), seq;
+    int r;
 
-    if (r < 0)
-        return r;
-    json_array_foreach (message->orders, i, document) {
-        r = apply(manager, document);
+    if (feed_work_done(manager->work)) {
+        r = store_set_integer(manager->store, "cursor", page->seq);
         if (r < 0)
             return r;
-        manager->batch_rows++;
+        feed_applied(&manager->feed, page, now_ms);
+    } else {
+        seq = feed_work_reached(manager->work);
+        if (seq <= manager->feed.cursor)
+            return 0;
+        r = store_set_integer(manager->store, "cursor", seq);
+        if (r < 0)
+            return r;
+        feed_advanced(&manager->feed, seq, now_ms);
     }
-    r = store_set_integer(manager->store, "cursor", page->seq);
-    if (r < 0)
-        return r;
-    feed_applied(&manager->feed, page, (int64_t)(clock_boot_us() / 1000));
-    manager->uplink.applied_due = page->seq;
+    manager->uplink.applied_due = manager->feed.cursor;
     return 0;
 }
 
-void feed_down_page(struct manager *manager, const char *json, size_t n)
+static int apply_some(struct manager *manager)
 {
-    _cleanup_(wire_orders_done) struct wire_orders message = {};
-    _cleanup_free_ char *reason = NULL;
-    struct feed_page page;
-    enum feed_verdict verdict;
-    int r = wire_orders_read(json, n, &message, &reason);
+    int r = begin_batch(manager);
 
-    if (r < 0) {
-        log_warning("a page of the feed cannot be read: %s", reason ? reason : strerror(-r));
-        return;
+    for (int n = 0; r == 0 && n < TURN_DOCUMENTS && !feed_work_done(manager->work); n++) {
+        r = apply_at(manager, feed_work_next(manager->work));
+        manager->batch_rows++;
     }
-    page = (struct feed_page){
-        .feed = message.feed,
-        .prev = message.prev,
-        .seq = message.seq,
-        .end = message.end,
-        .more = message.more,
-        .empty = json_array_size(message.orders) == 0,
-    };
+    return r < 0 ? r : move_cursor(manager);
+}
+
+bool feed_down_busy(const struct manager *manager)
+{
+    return feed_work_is_open(manager->work);
+}
+
+void feed_down_go_on(struct manager *manager)
+{
+    int r;
+
     follow_store(manager);
-    verdict = feed_judge(&manager->feed, &page);
-    if (verdict == FEED_NEW_FEED) {
-        r = change_feed(manager, message.feed);
-        verdict = r == 0 ? feed_judge(&manager->feed, &page) : verdict;
-    }
-    if (r == 0 && verdict == FEED_APPLY)
-        r = apply_page(manager, &message, &page);
+    if (!feed_down_busy(manager))
+        return; /* what it was based on is gone; it comes again */
+    r = apply_some(manager);
     if (r < 0) {
         undo(manager, r);
         return;
     }
-    if (manager->batch_rows >= BATCH_ROWS ||
-        (store_in_batch(manager->store) && clock_boot_us() - manager->batch_begun_us > BATCH_US))
+    if (feed_work_done(manager->work))
+        feed_work_close(manager->work);
+    else
+        mqtt_again(manager->mqtt);
+    if (manager->batch_rows >= BATCH_ROWS || clock_boot_us() - manager->batch_begun_us > BATCH_US)
         (void)feed_down_commit(manager);
     feed_down_fetch(manager, false);
+}
+
+void feed_down_page(struct manager *manager, const char *json, size_t n)
+{
+    _cleanup_free_ char *reason = NULL;
+    enum feed_verdict verdict;
+    const struct feed_page *page = feed_work_page(manager->work);
+    int r;
+
+    follow_store(manager);
+    r = feed_work_open(manager->work, json, n, &reason);
+    if (r < 0) {
+        log_warning("a page of the feed cannot be read: %s", reason ? reason : strerror(-r));
+        return;
+    }
+    verdict = feed_judge(&manager->feed, page);
+    if (verdict == FEED_NEW_FEED) {
+        r = change_feed(manager, page->feed);
+        if (r < 0) {
+            undo(manager, r);
+            return;
+        }
+        verdict = feed_judge(&manager->feed, page);
+    }
+    if (verdict == FEED_APPLY) {
+        feed_down_go_on(manager);
+    } else {
+        feed_work_close(manager->work);
+        feed_down_fetch(manager, false);
+    }
 }
 
 int feed_down_commit(struct manager *manager)
@@ -264,6 +316,10 @@ void feed_down_tell_applied(struct manager *manager)
     _cleanup_free_ char *text = NULL;
     char topic[WIRE_TOPIC_MAX];
 
+    if (store_in_batch(manager->store)) {
+        manager->uplink.applied_due = manager->feed.cursor; /* the commit tells */
+        return;
+    }
     memcpy(message.feed, manager->feed.id, sizeof(message.feed));
     text = wire_applied_write(&message);
     wire_topic(WIRE_UP_APPLIED, manager->config.name, topic);

@@ -34,6 +34,8 @@ struct uplink {
     char detail[200]; /* why there is no connection, in words */
 };
 
+struct feed_work;
+
 struct manager {
     sd_event *event;
     struct bank_config config;
@@ -60,6 +62,7 @@ struct manager {
     struct mqtt *mqtt;
     struct feed feed;
     struct uplink uplink;
+    struct feed_work *work; /* the page that is being applied, feed-work.h */
     int64_t batch_rows;
     uint64_t batch_begun_us; /* CLOCK_BOOTTIME */
 

@@ -7,11 +7,15 @@
 #include <sodium.h>
 
 enum store_statement {
+    SAVEPOINT,
+    SAVEPOINT_UNDO,
+    SAVEPOINT_DONE,
     META_GET,
     META_SET,
     ORDER_REV,
     ORDER_INSERT,
     ORDER_UPDATE,
+    ORDER_DELETE,
     ORDER_BY_NUMBER,
     ORDER_BY_HANDLE,
     ORDER_BY_DIGEST,

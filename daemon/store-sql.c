@@ -56,6 +56,10 @@ const size_t store_n_migrations = ELEMENTSOF(store_migrations);
     " outcome, pulsed, closed, confirmed FROM grants "
 
 const char *const store_sql[STORE_STATEMENTS] = {
+    [SAVEPOINT] = "SAVEPOINT put_order",
+    [SAVEPOINT_UNDO] = "ROLLBACK TO put_order",
+    [SAVEPOINT_DONE] = "RELEASE put_order",
+
     [META_GET] = "SELECT value FROM meta WHERE key = ?1",
     [META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
                  " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
@@ -66,6 +70,7 @@ const char *const store_sql[STORE_STATEMENTS] = {
     [ORDER_UPDATE] = "UPDATE orders SET handle = ?2, rev = ?3, seq = ?4, generation = ?5,"
                      " document = ?6, number_digest = ?7, pickup_until = ?8, ended_at = ?9,"
                      " erased = 0 WHERE number = ?1",
+    [ORDER_DELETE] = "DELETE FROM orders WHERE id = ?1",
     [ORDER_BY_NUMBER] = ORDER_COLUMNS "WHERE o.number = ?1",
     [ORDER_BY_HANDLE] = ORDER_COLUMNS "WHERE o.handle = ?1",
     [ORDER_BY_DIGEST] = ORDER_COLUMNS "WHERE o.number_digest = ?1 AND EXISTS"

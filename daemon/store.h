@@ -8,6 +8,7 @@
 
 #include "common/db.h"
 #include "common/order.h"
+#include "common/page-scan.h"
 
 struct store;
 
@@ -82,9 +83,12 @@ int store_each_order(struct store *store, const char *text, bool placed_only, in
                      int64_t offset, store_order_fn fn, void *userdata);
 
 /* Stores a document of HQ that order_parse() accepted. Returns 1 = stored, 0 = not newer than what
- * is there, -EEXIST = one of its parcels or its handle belongs to another order. */
+ * is there, -EEXIST = one of its parcels or its handle belongs to another order, and nothing of it
+ * was stored. */
 int store_put_order(struct store *store, const struct order *order, const json_t *document,
                     int64_t seq, int64_t now_ms);
+/* The same for a plain order of a page; its bytes are stored as they came. */
+int store_put_scanned(struct store *store, const struct scanned_order *order, int64_t now_ms);
 /* The tombstone of an order that left the branch. Returns 1 = stored, 0 = not newer, or unknown. */
 int store_put_moved(struct store *store, const char *number, int64_t rev, int64_t seq,
                     int64_t now_ms);
