@@ -149,8 +149,7 @@ int feed_work_document(const struct feed_work *work, size_t i, json_t **ret_docu
     if (work->quick) {
         struct slice text = work->scan.orders[i].text;
 
-        *ret_document =
-            json_loadb(text.at, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+        *ret_document = json_loadb(text.at, text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
     } else {
         *ret_document = json_incref(json_array_get(work->message.orders, i));
     }
