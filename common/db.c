@@ -17,6 +17,7 @@ static const char session_pragmas[] = "PRAGMA foreign_keys = ON;"
                                       "PRAGMA secure_delete = ON;"
                                       "PRAGMA cell_size_check = ON;"
                                       "PRAGMA trusted_schema = OFF;"
+                                      "PRAGMA cache_size = -6000;"
                                       "PRAGMA recursive_triggers = ON;";
 
 /* The write-ahead log is checkpointed every 1000 pages (4 MiB) and cut back to 16 MiB after a large

@@ -161,8 +161,9 @@ static int put_row(struct store *store, const struct scanned_order *order, int64
     return r < 0 ? r : db_run(put);
 }
 
-/* SQLite keeps a copy of every page that it changes while a savepoint is open, which would cost as
- * much as the insert; so what was inserted is deleted again by hand. */
+/* Tries to put a new row: 1 = done, 0 = there is a row with this number already. SQLite keeps a
+ * copy of every page that it changes while a savepoint is open, which would cost as much as the
+ * insert; so what was inserted is deleted again by hand. */
 static int insert_order(struct store *store, const struct scanned_order *order, int64_t ended_at)
 {
     sqlite3_stmt *delete = store->statements[ORDER_DELETE];
@@ -171,10 +172,14 @@ static int insert_order(struct store *store, const struct scanned_order *order, 
 
     if (r < 0)
         return r;
+    if (sqlite3_changes(store->db->handle) == 0)
+        return 0;
     id = sqlite3_last_insert_rowid(store->db->handle);
     r = put_parcels(store, order, id);
+    if (r == 0)
+        store->n_orders++;
     if (r != -EEXIST)
-        return r;
+        return r < 0 ? r : 1;
     q = db_bind(delete, "i", id);
     if (q == 0)
         q = db_run(delete); /* and its parcels with it */
@@ -209,20 +214,26 @@ static int update_order(struct store *store, const struct scanned_order *order, 
     return r;
 }
 
+static bool has_ended(const struct scanned_order *order)
+{
+    return order->status == ORDER_CANCELLED || order->status == ORDER_RETURNED;
+}
+
+/* Most orders are new: they cost no look-up. */
 int store_put_scanned(struct store *store, const struct scanned_order *order, int64_t now_ms)
 {
-    int64_t id, ended_at;
-    int r = is_newer(store, order->number, order->rev, &id, &ended_at);
+    int64_t id = 0, ended_at = 0;
+    int r = insert_order(store, order, has_ended(order) ? now_ms : 0);
 
+    if (r != 0)
+        return r;
+    r = is_newer(store, order->number, order->rev, &id, &ended_at);
     if (r <= 0)
         return r;
-    if (!ended_at && (order->status == ORDER_CANCELLED || order->status == ORDER_RETURNED))
+    if (!ended_at && has_ended(order))
         ended_at = now_ms;
-    r = id ? update_order(store, order, id, ended_at) : insert_order(store, order, ended_at);
-    if (r < 0)
-        return r;
-    store->n_orders += id == 0;
-    return 1;
+    r = update_order(store, order, id, ended_at);
+    return r < 0 ? r : 1;
 }
 
 static struct slice slice_of(const char *text)

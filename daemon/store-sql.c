@@ -66,7 +66,8 @@ const char *const store_sql[STORE_STATEMENTS] = {
 
     [ORDER_REV] = "SELECT id, rev, generation, ended_at FROM orders WHERE number = ?1",
     [ORDER_INSERT] = "INSERT INTO orders (number, handle, rev, seq, generation, document,"
-                     " number_digest, pickup_until, ended_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+                     " number_digest, pickup_until, ended_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)"
+                     " ON CONFLICT (number) DO NOTHING",
     [ORDER_UPDATE] = "UPDATE orders SET handle = ?2, rev = ?3, seq = ?4, generation = ?5,"
                      " document = ?6, number_digest = ?7, pickup_until = ?8, ended_at = ?9,"
                      " erased = 0 WHERE number = ?1",
