@@ -20,6 +20,7 @@ enum member {
     MEMBER_DISPLAY,
     MEMBER_LANG,
     MEMBER_TAG,
+    MEMBER_CAMPAIGN,
     MEMBER_READY_FROM,
     MEMBER_PICKUP_UNTIL,
     MEMBER_RELEASE_AT,
@@ -46,6 +47,7 @@ static const char *const member_names[MEMBER_COUNT] = {
     [MEMBER_DISPLAY] = "display",
     [MEMBER_LANG] = "lang",
     [MEMBER_TAG] = "member_tag",
+    [MEMBER_CAMPAIGN] = "campaign",
     [MEMBER_READY_FROM] = "ready_from",
     [MEMBER_PICKUP_UNTIL] = "pickup_until",
     [MEMBER_RELEASE_AT] = "release_at",
@@ -86,6 +88,12 @@ static bool is_text(const struct json_scan_value *value, size_t min, size_t max)
 static bool is_optional_text(const struct json_scan_value *value, size_t max)
 {
     return value->type == SCAN_NULL || is_text(value, 0, max);
+}
+
+/* Of any length, with whatever in it. */
+static bool is_optional_string(const struct json_scan_value *value)
+{
+    return value->type == SCAN_NULL || value->type == SCAN_STRING;
 }
 
 static bool is_optional_integer(const struct json_scan_value *value)
@@ -157,7 +165,7 @@ static bool pair_member(struct json_scan *scan, struct slice name, void *userdat
         pair->has_first = true;
         return json_scan_value(scan, &pair->first);
     }
-    if (pair->second_name && slice_is(name, pair->second_name)) {
+    if (slice_is(name, pair->second_name)) {
         pair->has_second = true;
         return json_scan_value(scan, &pair->second);
     }
@@ -177,11 +185,12 @@ static bool read_slot(struct json_scan *scan, bool *ret_good)
 
 static bool read_departure(struct json_scan *scan, bool *ret_good)
 {
-    struct pair departure = {.first_name = "at"};
+    struct pair departure = {.first_name = "at", .second_name = "flight"};
 
     if (!json_scan_object(scan, pair_member, &departure))
         return false;
-    *ret_good = !departure.has_first || is_optional_integer(&departure.first);
+    *ret_good = (!departure.has_first || is_optional_integer(&departure.first)) &&
+                (!departure.has_second || is_optional_string(&departure.second));
     return true;
 }
 
@@ -197,8 +206,27 @@ static bool kind_element(struct json_scan *scan, void *userdata)
     return true;
 }
 
+/* Base64 of 32 bytes: 43 letters, of which the last carries four bits, and one "=". */
+static bool is_secret(const struct json_scan_value *value)
+{
+    static const char last[] = "AEIMQUYcgkosw048";
+
+    if (!is_text(value, 44, 44) || value->text.at[43] != '=' ||
+        !memchr(last, value->text.at[42], sizeof(last) - 1))
+        return false;
+    for (size_t i = 0; i < 42; i++) {
+        char c = value->text.at[i];
+
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+              c == '+' || c == '/'))
+            return false;
+    }
+    return true;
+}
+
 struct code_reading {
-    bool epoch, kinds;
+    bool epoch, kinds, bad;
+    uint8_t value; /* of the epoch */
 };
 
 static bool code_member(struct json_scan *scan, struct slice name, void *userdata)
@@ -212,24 +240,78 @@ static bool code_member(struct json_scan *scan, struct slice name, void *userdat
     }
     if (!json_scan_value(scan, &value))
         return false;
-    if (slice_is(name, "epoch"))
+    if (slice_is(name, "epoch")) {
         code->epoch = value.type == SCAN_INTEGER && value.integer <= UINT8_MAX;
+        code->value = code->epoch ? (uint8_t)value.integer : 0;
+    } else if (slice_is(name, "secret")) {
+        code->bad = value.type != SCAN_NULL && !is_secret(&value);
+    }
     return true;
 }
 
-static bool read_code(struct json_scan *scan, bool *ret_good)
+static bool read_code(struct json_scan *scan, uint8_t *ret_epoch, bool *ret_good)
 {
     struct code_reading code = {};
 
     if (!json_scan_object(scan, code_member, &code))
         return false;
-    *ret_good = code.epoch && code.kinds;
+    *ret_good = code.epoch && code.kinds && !code.bad;
+    *ret_epoch = code.value;
+    return true;
+}
+
+struct item_reading {
+    bool sku, name, qty, bad;
+};
+
+/* Texts by language, at least one. */
+static bool name_member(struct json_scan *scan, struct slice name, void *userdata)
+{
+    struct item_reading *item = userdata;
+    struct json_scan_value value;
+
+    if (!json_scan_value(scan, &value))
+        return false;
+    item->name = true;
+    item->bad = item->bad || value.type != SCAN_STRING || value.text.n == 0;
+    return true;
+}
+
+static bool item_member(struct json_scan *scan, struct slice name, void *userdata)
+{
+    struct item_reading *item = userdata;
+    struct json_scan_value value;
+
+    if (slice_is(name, "name") && json_scan_peek(scan) == '{')
+        return json_scan_object(scan, name_member, item);
+    if (!json_scan_value(scan, &value))
+        return false;
+    if (slice_is(name, "sku"))
+        item->sku = is_text(&value, 1, ORDER_ID_MAX);
+    else if (slice_is(name, "qty"))
+        item->qty = value.type == SCAN_INTEGER && value.integer >= 1;
+    return true;
+}
+
+static bool item_element(struct json_scan *scan, void *userdata)
+{
+    bool *good = userdata;
+    struct item_reading item = {};
+    struct json_scan_value value;
+
+    if (json_scan_peek(scan) != '{') {
+        *good = false;
+        return json_scan_value(scan, &value);
+    }
+    if (!json_scan_object(scan, item_member, &item))
+        return false;
+    *good = *good && item.sku && item.name && item.qty && !item.bad;
     return true;
 }
 
 struct parcel_reading {
     struct scanned_parcel parcel;
-    bool id, size, bad;
+    bool id, size, items, bad;
 };
 
 static bool parcel_member(struct json_scan *scan, struct slice name, void *userdata)
@@ -237,6 +319,10 @@ static bool parcel_member(struct json_scan *scan, struct slice name, void *userd
     struct parcel_reading *reading = userdata;
     struct json_scan_value value;
 
+    if (slice_is(name, "items") && json_scan_peek(scan) == '[') {
+        reading->items = true;
+        return json_scan_array(scan, item_element, &reading->items);
+    }
     if (!json_scan_value(scan, &value))
         return false;
     if (slice_is(name, "parcel")) {
@@ -282,8 +368,8 @@ static bool parcel_element(struct json_scan *scan, void *userdata)
         return false;
     if (!order->plain)
         return true;
-    if (!parcel.id || !parcel.size || parcel.bad || order->n_parcels == ORDER_PARCELS_MAX ||
-        !parcel_is_new(order, parcel.parcel.id)) {
+    if (!parcel.id || !parcel.size || !parcel.items || parcel.bad ||
+        order->n_parcels == ORDER_PARCELS_MAX || !parcel_is_new(order, parcel.parcel.id)) {
         order->plain = false;
         return true;
     }
@@ -304,7 +390,7 @@ static bool read_inner(struct json_scan *scan, struct reading *reading, enum mem
     struct json_scan_value value;
 
     if (member == MEMBER_CODE && first == '{')
-        return read_code(scan, ret_good);
+        return read_code(scan, &reading->order->epoch, ret_good);
     if (member == MEMBER_SLOT && first == '{')
         return read_slot(scan, ret_good);
     if (member == MEMBER_DEPARTURE && first == '{')
@@ -335,7 +421,7 @@ static bool take_single(struct scanned_order *order, enum member member,
         return value->type == SCAN_INTEGER && value->integer >= 1;
     case MEMBER_SEQ:
         order->seq = value->type == SCAN_INTEGER ? value->integer : -1;
-        return value->type == SCAN_INTEGER;
+        return value->type == SCAN_INTEGER && value->integer >= 1;
     case MEMBER_BRANCH:
         order->branch = value->text;
         return is_text(value, 1, WIRE_BANK_MAX);
@@ -344,10 +430,11 @@ static bool take_single(struct scanned_order *order, enum member member,
     case MEMBER_KIND:
         return is_text(value, 5, 5) && slice_is(value->text, "order");
     case MEMBER_DISPLAY:
-        return value->type == SCAN_NULL || value->type == SCAN_STRING;
+        return is_optional_string(value);
     case MEMBER_LANG:
         return is_optional_text(value, 35);
     case MEMBER_TAG:
+    case MEMBER_CAMPAIGN:
         return is_optional_text(value, ORDER_ID_MAX);
     case MEMBER_PICKUP_UNTIL:
         order->pickup_until = value->type == SCAN_INTEGER ? value->integer : 0;

@@ -30,6 +30,7 @@ struct scanned_order {
     int64_t seq; /* -1 = none; also valid when the document is not plain */
     enum order_status status;
     int64_t pickup_until;
+    uint8_t epoch;
     bool has_number;
     uint8_t number_digest[16];
     const struct scanned_parcel *parcels; /* in the page_scan */

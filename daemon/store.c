@@ -53,15 +53,18 @@ static int read_log(struct store *store)
     return store_finish(store, store_set_text(store, "log", store->log));
 }
 
+/* The number of orders is kept with them; to count them would read a whole index at every start. */
 static int read_numbers(struct store *store)
 {
     _cleanup_(db_resetp) sqlite3_stmt *count = store->statements[ORDER_COUNT];
-    int r = db_step(count);
+    int r = store_get_integer(store, "orders", &store->n_orders);
 
-    if (r < 0)
-        return r;
-    store->n_orders = sqlite3_column_int64(count, 0);
-    return store_get_integer(store, "generation", &store->generation);
+    if (r == 0) { /* a store of an earlier version */
+        r = db_step(count);
+        if (r > 0)
+            store->n_orders = sqlite3_column_int64(count, 0);
+    }
+    return r < 0 ? r : store_get_integer(store, "generation", &store->generation);
 }
 
 static int make_folder(const char *state, char **ret_error)
@@ -160,7 +163,14 @@ int store_begin(struct store *store)
 
 int store_commit(struct store *store)
 {
-    int r = db_commit(store->db);
+    int r = 0;
+
+    if (store->n_orders != store->n_orders_at_begin)
+        r = store_set_integer(store, "orders", store->n_orders);
+    if (r < 0)
+        db_rollback(store->db);
+    else
+        r = db_commit(store->db);
 
     if (r < 0) {
         undo(store);

@@ -47,8 +47,9 @@ static const char *compare_order(const struct scanned_order *scanned, const json
     if (order->status == ORDER_MOVED)
         return "a tombstone was taken as plain";
     if (!same(scanned->number, order->id) || !branch || !same(scanned->branch, branch) ||
-        scanned->handle != order->handle || scanned->rev != order->rev ||
-        scanned->status != order->status || scanned->pickup_until != order->pickup_until)
+        scanned->handle != order->handle || scanned->epoch != order->epoch ||
+        scanned->rev != order->rev || scanned->status != order->status ||
+        scanned->pickup_until != order->pickup_until)
         return "a member differs";
     if (scanned->has_number != order->has_number ||
         (order->has_number &&

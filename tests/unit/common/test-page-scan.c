@@ -23,7 +23,7 @@
     "\"parcels\":[{\"parcel\":\"P-1\",\"barcode\":\"290\",\"size\":\"M\",\"placed\":null,"         \
     "\"items\":[{\"sku\":\"S\",\"name\":{\"en\":\"A "                                              \
     "\\\"b\\\"\",\"zh-Hans\":\"香水\"},\"qty\":1}]}"                                             \
-    ",{\"parcel\":\"P-2\",\"size\":\"XL\"}]}"
+    ",{\"parcel\":\"P-2\",\"size\":\"XL\",\"items\":[]}]}"
 
 static struct page_scan page;
 static struct page_tally tally;
@@ -72,6 +72,9 @@ static void test_what_hq_writes_takes_the_quick_way(void **state)
         plain_with("{\"order\"", " { \"new\" : [1, {\"a\":[]}, \"\\t\", true] ,\n\"order\""));
     assert_true(plain_with("\"display\":\"王*\"", "\"display\":\"🎁\\\"\\\\\\/\\b\""));
     assert_true(plain_with("CX500", "CX\\\\500"));
+    assert_true(plain_with("\"secret\":null",
+                           "\"secret\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\""));
+    assert_true(plain_with("\"member_tag\":null", "\"campaign\":\"9.9\""));
 }
 
 static void test_what_the_store_must_look_at_takes_the_long_way(void **state)
@@ -129,7 +132,20 @@ static void test_promise_10_what_the_long_way_rejects_is_left_to_it(void **state
         {"\"size\":\"M\",", ""},
         {"\"barcode\":\"290\"", "\"barcode\":290"},
         {"\"placed\":null", "\"placed\":7"},
-        {"{\"parcel\":\"P-2\",\"size\":\"XL\"}", "7"},
+        {"{\"parcel\":\"P-2\",\"size\":\"XL\",\"items\":[]}", "7"},
+        {",\"items\":[]", ""},
+        {",\"items\":[]", ",\"items\":null"},
+        {"\"sku\":\"S\"", "\"sku\":\"\""},
+        {"\"qty\":1", "\"qty\":0"},
+        {"\"zh-Hans\":\"香水\"", "\"zh-Hans\":\"\""},
+        {"\"name\":{", "\"name\":{},\"named\":{"},
+        {"\"name\":{", "\"name\":\"A\",\"named\":{"},
+        {"\"items\":[{", "\"items\":[7,{"},
+        {"\"secret\":null", "\"secret\":\"AAAA\""},
+        {"\"secret\":null", "\"secret\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB=\""},
+        {"\"member_tag\":null", "\"campaign\":{}"},
+        {"\"CX500\"", "500"},
+        {"\"seq\":5", "\"seq\":0"},
         {"\"parcels\":[", "\"parcels\":[],\"others\":["},
     };
 
