@@ -18,7 +18,9 @@ struct mqtt {
     enum mqtt_state state;
     unsigned connection;          /* that the loop has been told of; 0 = none */
     bool undrained;               /* messages were handed over since on_drained */
+    sd_event_source *pause;       /* NULL until it is first wanted */
     bool again;                   /* on_message wants the message that it has once more … */
+    unsigned again_ms;            /* … so much later … */
     struct mqtt_item *unfinished; /* … which is this one, owned */
 };
 

@@ -83,9 +83,34 @@ static void deliver(struct mqtt *mqtt, const struct mqtt_item *item)
                                      });
 }
 
-void mqtt_again(struct mqtt *mqtt)
+void mqtt_again(struct mqtt *mqtt, unsigned after_ms)
 {
     mqtt->again = true;
+    mqtt->again_ms = after_ms;
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct mqtt *mqtt = userdata;
+
+    return sd_event_source_set_enabled(mqtt->source, SD_EVENT_ON);
+}
+
+/* Closes the mailbox for a while. */
+static int pause_mail(struct mqtt *mqtt)
+{
+    uint64_t after_us = mqtt->again_ms * UINT64_C(1000);
+    int r;
+
+    if (mqtt->pause) {
+        r = sd_event_source_set_time_relative(mqtt->pause, after_us);
+        if (r >= 0)
+            r = sd_event_source_set_enabled(mqtt->pause, SD_EVENT_ONESHOT);
+    } else {
+        r = sd_event_add_time_relative(sd_event_source_get_event(mqtt->source), &mqtt->pause,
+                                       CLOCK_MONOTONIC, after_us, 1, on_pause_over, mqtt);
+    }
+    return r < 0 ? r : sd_event_source_set_enabled(mqtt->source, SD_EVENT_OFF);
 }
 
 static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -109,6 +134,8 @@ static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *user
         deliver(mqtt, item);
         if (TAKE(mqtt->again, false)) {
             mqtt->unfinished = item;
+            if (mqtt->again_ms > 0)
+                (void)pause_mail(mqtt); /* else it comes in the next turn */
             break;
         }
         free(item);
@@ -180,6 +207,7 @@ struct mqtt *mqtt_free(struct mqtt *mqtt)
         return NULL;
     thread = mqtt->thread;
     sd_event_source_disable_unref(mqtt->source);
+    sd_event_source_disable_unref(mqtt->pause);
     free(TAKE_PTR(mqtt->unfinished));
     mqtt_mailbox_ask_stop(&mqtt->mailbox);
     if (!mqtt_mailbox_wait_finished(&mqtt->mailbox, GOODBYE_MAX_S)) {

@@ -13,6 +13,8 @@
 
 #define BATCH_ROWS     8192
 #define BATCH_US       50000
+#define BATCH_BYTES    (1 << 20) /* of documents: beyond it a commit takes ever longer */
+#define PAUSE_MS       2
 #define TURN_DOCUMENTS 32 /* applied in one turn of the loop: well under a millisecond */
 
 int feed_down_restore(struct manager *manager)
@@ -180,6 +182,7 @@ static int begin_batch(struct manager *manager)
     if (r > 0) {
         manager->batch_begun_us = clock_boot_us();
         manager->batch_rows = 0;
+        manager->batch_bytes = 0;
     }
     return r < 0 ? r : 0;
 }
@@ -234,8 +237,11 @@ static int apply_some(struct manager *manager)
     int r = begin_batch(manager);
 
     for (int n = 0; r == 0 && n < TURN_DOCUMENTS && !feed_work_done(manager->work); n++) {
-        r = apply_at(manager, feed_work_next(manager->work));
+        size_t i = feed_work_next(manager->work);
+
+        r = apply_at(manager, i);
         manager->batch_rows++;
+        manager->batch_bytes += feed_work_bytes(manager->work, i);
     }
     return r < 0 ? r : move_cursor(manager);
 }
@@ -252,6 +258,10 @@ void feed_down_go_on(struct manager *manager)
     follow_store(manager);
     if (!feed_down_busy(manager))
         return; /* what it was based on is gone; it comes again */
+    if (store_wants_pause(manager->store)) {
+        mqtt_again(manager->mqtt, PAUSE_MS);
+        return;
+    }
     r = apply_some(manager);
     if (r < 0) {
         undo(manager, r);
@@ -260,8 +270,9 @@ void feed_down_go_on(struct manager *manager)
     if (feed_work_done(manager->work))
         feed_work_close(manager->work);
     else
-        mqtt_again(manager->mqtt);
-    if (manager->batch_rows >= BATCH_ROWS || clock_boot_us() - manager->batch_begun_us > BATCH_US)
+        mqtt_again(manager->mqtt, 0);
+    if (manager->batch_rows >= BATCH_ROWS || manager->batch_bytes >= BATCH_BYTES ||
+        clock_boot_us() - manager->batch_begun_us > BATCH_US)
         (void)feed_down_commit(manager);
     feed_down_fetch(manager, false);
 }

@@ -7,7 +7,7 @@ struct feed_work {
     bool open, quick, rising;
     struct feed_page page; /* its `feed` points to `feed` */
     char feed[WIRE_FEED_ID_LENGTH + 1];
-    size_t n, next;
+    size_t n, next, bytes;
     struct wire_orders message; /* when it was read the long way */
     struct page_scan scan;      /* when it was read the quick way */
 };
@@ -100,6 +100,7 @@ int feed_work_open(struct feed_work *work, const char *json, size_t n, char **re
             return r;
     }
     work->page.empty = work->n == 0;
+    work->bytes = n;
     work->next = 0;
     work->open = true;
     return 0;
@@ -142,6 +143,11 @@ int64_t feed_work_reached(const struct feed_work *work)
 const struct scanned_order *feed_work_plain(const struct feed_work *work, size_t i)
 {
     return work->quick && work->scan.orders[i].plain ? &work->scan.orders[i] : NULL;
+}
+
+size_t feed_work_bytes(const struct feed_work *work, size_t i)
+{
+    return work->quick ? work->scan.orders[i].text.n : work->bytes / work->n;
 }
 
 int feed_work_document(const struct feed_work *work, size_t i, json_t **ret_document)

@@ -29,5 +29,7 @@ int64_t feed_work_reached(const struct feed_work *work);
 
 /* The document when it is a plain order that was read the quick way, else NULL. */
 const struct scanned_order *feed_work_plain(const struct feed_work *work, size_t i);
+/* About how much of the page it is. */
+size_t feed_work_bytes(const struct feed_work *work, size_t i);
 /* The document as jansson reads it; a new reference. */
 int feed_work_document(const struct feed_work *work, size_t i, json_t **ret_document);

@@ -64,6 +64,7 @@ struct manager {
     struct uplink uplink;
     struct feed_work *work; /* the page that is being applied, feed-work.h */
     int64_t batch_rows;
+    size_t batch_bytes;      /* of documents */
     uint64_t batch_begun_us; /* CLOCK_BOOTTIME */
 
     sd_bus *bus;

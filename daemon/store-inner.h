@@ -10,6 +10,9 @@ enum store_statement {
     SAVEPOINT,
     SAVEPOINT_UNDO,
     SAVEPOINT_DONE,
+    JOIN,
+    JOIN_UNDO,
+    JOIN_DONE,
     META_GET,
     META_SET,
     ORDER_REV,
@@ -64,10 +67,15 @@ extern const char *const store_migrations[];
 extern const size_t store_n_migrations;
 extern const char *const store_sql[STORE_STATEMENTS];
 
-/* What a transaction changes in memory and a rollback takes back. */
 struct store_chain {
     int64_t last_n;
     uint8_t hash[EVENT_HASH_BYTES];
+};
+
+/* What a transaction changes in memory and a rollback takes back. */
+struct store_memory {
+    struct store_chain chain;
+    int64_t n_orders, generation;
 };
 
 struct store {
@@ -77,9 +85,10 @@ struct store {
     char boot[33];
     char *bank;
     int64_t n_orders, generation;
-    struct store_chain chain, chain_at_begin;
-    int64_t n_orders_at_begin, generation_at_begin;
+    struct store_chain chain;
+    struct store_memory at_begin, at_join;
     bool in_transaction, in_batch;
+    bool joined;     /* store_begin() found a batch and works inside it */
     bool batch_lost; /* a batch was undone and the feed has not heard of it yet */
     bool clock_trusted;
 };

@@ -59,6 +59,9 @@ const char *const store_sql[STORE_STATEMENTS] = {
     [SAVEPOINT] = "SAVEPOINT put_order",
     [SAVEPOINT_UNDO] = "ROLLBACK TO put_order",
     [SAVEPOINT_DONE] = "RELEASE put_order",
+    [JOIN] = "SAVEPOINT joined",
+    [JOIN_UNDO] = "ROLLBACK TO joined",
+    [JOIN_DONE] = "RELEASE joined",
 
     [META_GET] = "SELECT value FROM meta WHERE key = ?1",
     [META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"

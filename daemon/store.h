@@ -19,7 +19,8 @@ int store_open(const char *state, const char *bank, const char *boot, struct sto
 struct store *store_free(struct store *store);
 DEFINE_CLEANUP(struct store *, store_free);
 
-/* Ends a running batch first, so that a customer never waits for the rest of it. */
+/* A running batch is joined: the commit ends both with one write to the disk, so that a customer
+ * waits neither for the rest of it nor twice. A rollback takes back only one's own part. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store);
@@ -31,6 +32,8 @@ int store_finish(struct store *store, int r);
  * begun now, 0 when it was open already. */
 int store_batch_begin(struct store *store);
 bool store_in_batch(const struct store *store);
+/* The log is being copied: a new batch had better wait for a moment; anything else need not. */
+bool store_wants_pause(struct store *store);
 /* Commits the batch, if one is open. After a failure everything since its begin is undone. */
 int store_batch_end(struct store *store);
 
