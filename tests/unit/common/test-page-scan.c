@@ -212,8 +212,7 @@ static void test_both_ways_agree_about_json(void **state)
         "/* a */1",
         "1 // b",
         "1 2",
-        "\xEF\xBB\xBF"
-        "1",
+        "\xEF\xBB\xBF\x31",
     };
     static const char *const insides[] = {
         "\x7F",
