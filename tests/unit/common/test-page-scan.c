@@ -260,6 +260,10 @@ static void test_both_ways_agree_about_json(void **state)
         (void)plain_with("\"rev\":3", json);
         agree(values[i], strlen(values[i]));
     }
+    for (size_t i = 0; i < ELEMENTSOF(values); i++) { /* behind the page, and before it */
+        agree(json, (size_t)snprintf(json, sizeof(json), HEAD ORDER TAIL " %s", values[i]));
+        agree(json, (size_t)snprintf(json, sizeof(json), "%s " HEAD ORDER TAIL, values[i]));
+    }
     for (size_t i = 0; i < ELEMENTSOF(insides); i++) {
         (void)plain_with("HK-1", insides[i]);
         (void)plain_with("CX500", insides[i]);
