@@ -24,6 +24,14 @@ int db_bind(sqlite3_stmt *statement, const char *types, ...)
         case 's':
             code = bind_text(statement, i, va_arg(values, const char *));
             break;
+        case 't': {
+            const char *text = va_arg(values, const char *);
+            size_t n = va_arg(values, size_t);
+
+            code = text ? sqlite3_bind_text64(statement, i, text, n, SQLITE_STATIC, SQLITE_UTF8)
+                        : sqlite3_bind_null(statement, i);
+            break;
+        }
         case 'b': {
             const void *bytes = va_arg(values, const void *);
             size_t n = va_arg(values, size_t);

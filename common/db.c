@@ -1,4 +1,5 @@
 #include "common/db.h"
+#include "common/db-checkpoint.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -11,12 +12,15 @@
 #include <sys/stat.h>
 
 #define DB_BUSY_TIMEOUT_MS 5000
+#define CHECKPOINT_PAGES   1000 /* 4 MiB, as wal_autocheckpoint below */
+#define LOG_FULL_PAGES     2000 /* half of journal_size_limit below */
 
 /* What can be set before anything is written. */
 static const char session_pragmas[] = "PRAGMA foreign_keys = ON;"
                                       "PRAGMA secure_delete = ON;"
                                       "PRAGMA cell_size_check = ON;"
                                       "PRAGMA trusted_schema = OFF;"
+                                      "PRAGMA cache_size = -6000;"
                                       "PRAGMA recursive_triggers = ON;";
 
 /* The write-ahead log is checkpointed every 1000 pages (4 MiB) and cut back to 16 MiB after a large
@@ -496,10 +500,40 @@ void db_abandon(struct db *db)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
+static int on_commit(void *userdata, sqlite3 *handle, const char *name, int log_pages)
+{
+    struct db *db = userdata;
+
+    db->log_pages = log_pages;
+    if (log_pages >= CHECKPOINT_PAGES)
+        db_checkpointer_ask(db->checkpointer);
+    return SQLITE_OK;
+}
+
+int db_checkpoint_aside(struct db *db)
+{
+    const char *path = sqlite3_db_filename(db->handle, "main");
+    int r;
+
+    if (!path || !*path)
+        return 0;
+    r = db_checkpointer_new(path, &db->checkpointer);
+    if (r < 0)
+        return r;
+    sqlite3_wal_hook(db->handle, on_commit, db); /* in the place of the automatic one */
+    return 0;
+}
+
+bool db_log_is_full(struct db *db)
+{
+    return db->log_pages >= LOG_FULL_PAGES && db_checkpointer_busy(db->checkpointer);
+}
+
 struct db *db_free(struct db *db)
 {
     if (!db)
         return NULL;
+    db_checkpointer_free(db->checkpointer);
     sqlite3_close_v2(db->handle);
     free(db);
     return NULL;

@@ -8,8 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct db_checkpointer;
+
 struct db {
     sqlite3 *handle;
+    struct db_checkpointer *checkpointer; /* NULL = whoever commits does it */
+    int log_pages;                        /* in the write-ahead log after the last commit */
 };
 
 /* Opens or makes `path` and brings it to the newest schema: `migrations[i]` is the SQL that leads
@@ -22,6 +26,12 @@ struct db {
 int db_open(const char *path, int32_t application_id, const char *const *migrations,
             size_t n_migrations, struct db **ret_db, char **ret_error);
 struct db *db_free(struct db *db);
+
+/* From now on a thread does the checkpoints (db-checkpoint.h). Nothing for a database in memory. */
+int db_checkpoint_aside(struct db *db);
+/* The log has grown and is being copied: who has no hurry waits with the next transaction until
+ * this is false, so that the log can start again. Never true for long after the last commit. */
+bool db_log_is_full(struct db *db);
 DEFINE_CLEANUP(struct db *, db_free);
 
 /* Maps an SQLite result code to -errno: FULL → -ENOSPC, IOERR → -EIO, READONLY → -EROFS,
@@ -58,7 +68,8 @@ int db_run(sqlite3_stmt *statement);
 const char *db_text(sqlite3_stmt *statement, int column);
 
 /* Binds parameters 1, 2, … in the order of `types`: 'i' int64_t, 's' const char * (NULL binds
- * NULL), 'b' const void * and size_t. Text and blobs must stay valid until the statement is reset.
+ * NULL), 't' const char * and size_t (NULL binds NULL), 'b' const void * and size_t. Text and blobs
+ * must stay valid until the statement is reset.
  */
 int db_bind(sqlite3_stmt *statement, const char *types, ...);
 

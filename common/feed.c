@@ -39,6 +39,12 @@ enum feed_verdict feed_judge(struct feed *feed, const struct feed_page *page)
     return page->prev > feed->cursor ? FEED_GAP : FEED_APPLY;
 }
 
+void feed_advanced(struct feed *feed, int64_t seq, int64_t now_ms)
+{
+    feed->cursor = seq;
+    feed->fetch_moved_ms = now_ms;
+}
+
 void feed_applied(struct feed *feed, const struct feed_page *page, int64_t now_ms)
 {
     feed->cursor = page->seq;

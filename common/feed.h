@@ -37,7 +37,9 @@ struct feed_page {
 /* Judges a page. Changes only what the page says about the feed (`seen`) and, when the page ends
  * it, the running fetch. */
 enum feed_verdict feed_judge(struct feed *feed, const struct feed_page *page);
-/* After the commit of a page judged FEED_APPLY. `now_ms` is monotonic. */
+/* The documents through `seq` of such a page are applied, the rest of it comes later. */
+void feed_advanced(struct feed *feed, int64_t seq, int64_t now_ms);
+/* A page judged FEED_APPLY is applied. `now_ms` is monotonic. */
 void feed_applied(struct feed *feed, const struct feed_page *page, int64_t now_ms);
 /* After FEED_NEW_FEED was stored: cursor 0 of the new feed, nothing outstanding. */
 void feed_reset(struct feed *feed, const char *new_id);

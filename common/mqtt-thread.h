@@ -16,8 +16,12 @@ struct mqtt {
     mqtt_state_fn on_state;
     void *userdata;
     enum mqtt_state state;
-    unsigned connection; /* that the loop has been told of; 0 = none */
-    bool undrained;      /* messages were handed over since on_drained */
+    unsigned connection;          /* that the loop has been told of; 0 = none */
+    bool undrained;               /* messages were handed over since on_drained */
+    sd_event_source *pause;       /* NULL until it is first wanted */
+    bool again;                   /* on_message wants the message that it has once more … */
+    unsigned again_ms;            /* … so much later … */
+    struct mqtt_item *unfinished; /* … which is this one, owned */
 };
 
 /* The thread's function; `userdata` is the struct mqtt. Ends after mqtt_mailbox_ask_stop(). */

@@ -111,6 +111,36 @@ static void deliver(struct mqtt *mqtt, const struct mqtt_item *item)
                                      });
 }
 
+void mqtt_again(struct mqtt *mqtt, unsigned after_ms)
+{
+    mqtt->again = true;
+    mqtt->again_ms = after_ms;
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct mqtt *mqtt = userdata;
+
+    return sd_event_source_set_enabled(mqtt->source, SD_EVENT_ON);
+}
+
+/* Closes the mailbox for a while. */
+static int pause_mail(struct mqtt *mqtt)
+{
+    uint64_t after_us = mqtt->again_ms * UINT64_C(1000);
+    int r;
+
+    if (mqtt->pause) {
+        r = sd_event_source_set_time_relative(mqtt->pause, after_us);
+        if (r >= 0)
+            r = sd_event_source_set_enabled(mqtt->pause, SD_EVENT_ONESHOT);
+    } else {
+        r = sd_event_add_time_relative(sd_event_source_get_event(mqtt->source), &mqtt->pause,
+                                       CLOCK_MONOTONIC, after_us, 1, on_pause_over, mqtt);
+    }
+    return r < 0 ? r : sd_event_source_set_enabled(mqtt->source, SD_EVENT_OFF);
+}
+
 static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct mqtt *mqtt = userdata;
@@ -119,8 +149,10 @@ static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *user
 
     (void)eventfd_read(fd, &count);
     for (int n = 0; n < TURN_MESSAGES && bytes < TURN_BYTES; n++) {
-        _cleanup_free_ struct mqtt_item *item = mqtt_mailbox_take(&mqtt->mailbox, &mqtt->undrained);
+        struct mqtt_item *item = TAKE_PTR(mqtt->unfinished);
 
+        if (!item)
+            item = mqtt_mailbox_take(&mqtt->mailbox, &mqtt->undrained);
         if (!item) {
             if (TAKE(mqtt->undrained, false))
                 mqtt->on_drained(mqtt->userdata);
@@ -128,6 +160,13 @@ static int on_mail(sd_event_source *source, int fd, uint32_t revents, void *user
         }
         bytes += item->payload_bytes;
         deliver(mqtt, item);
+        if (TAKE(mqtt->again, false)) {
+            mqtt->unfinished = item;
+            if (mqtt->again_ms > 0)
+                (void)pause_mail(mqtt); /* else it comes in the next turn */
+            break;
+        }
+        free(item);
     }
     (void)eventfd_write(fd, 1); /* the rest in the next turn */
     return 0;
@@ -196,6 +235,8 @@ struct mqtt *mqtt_free(struct mqtt *mqtt)
         return NULL;
     thread = mqtt->thread;
     sd_event_source_disable_unref(mqtt->source);
+    sd_event_source_disable_unref(mqtt->pause);
+    free(TAKE_PTR(mqtt->unfinished));
     mqtt_mailbox_ask_stop(&mqtt->mailbox);
     if (!mqtt_mailbox_wait_finished(&mqtt->mailbox, GOODBYE_MAX_S)) {
         pthread_detach(thread);

@@ -74,6 +74,11 @@ struct mqtt_message {
 /* Called in the loop's thread. `message` is valid during the call. No callback may call
  * mqtt_free(). */
 typedef void (*mqtt_message_fn)(void *userdata, const struct mqtt_message *message);
+/* To be called inside on_message, by a receiver that has done only a part of a large message: the
+ * same message is handed over again, before any other, in the next turn of the loop, so that
+ * somebody else can be served in between, or after so many milliseconds. */
+void mqtt_again(struct mqtt *mqtt, unsigned after_ms);
+
 /* Called in the loop's thread after every burst of messages when the mailbox is empty: the moment
  * to end a group commit. Also called when there is room again after mqtt_publish() said -EAGAIN. */
 typedef void (*mqtt_drained_fn)(void *userdata);

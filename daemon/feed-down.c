@@ -6,14 +6,18 @@
 #include "daemon/audit.h"
 #include "daemon/door-book.h"
 #include "daemon/timekeeper.h"
+#include "daemon/feed-work.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define BATCH_ROWS 8192
-#define BATCH_US   50000
+#define BATCH_ROWS     8192
+#define BATCH_US       50000
+#define BATCH_BYTES    (1 << 20) /* of documents: beyond it a commit takes ever longer */
+#define PAUSE_MS       2
+#define TURN_DOCUMENTS 32 /* applied in one turn of the loop: well under a millisecond */
 
 int feed_down_restore(struct manager *manager)
 {
@@ -178,26 +182,47 @@ static int apply(struct manager *manager, const json_t *document)
     return apply_other(manager, json_string_value(kind), document);
 }
 
-/* Everything since the last commit is undone; HQ is asked for it again. */
-static void undo(struct manager *manager, int r)
+/* A plain order goes into its row as it is; whatever is special about it takes the long way. */
+static int apply_at(struct manager *manager, size_t i)
 {
-    store_rollback(manager->store);
+    const struct scanned_order *order = feed_work_plain(manager->work, i);
+    json_auto_t *document = NULL;
+    int r;
+
+    /* A later feed has more to say of an order: tell_epoch(). */
+    if (order && slice_is(order->branch, manager->config.branch) &&
+        store_generation(manager->store) <= 1) {
+        r = store_put_scanned(manager->store, order, timekeeper_stamp_ms(manager));
+        if (r != -EEXIST)
+            return r < 0 ? r : 0;
+    }
+    r = feed_work_document(manager->work, i, &document);
+    return r < 0 ? r : apply(manager, document);
+}
+
+/* The cursor is where the store says, and what was under way is dropped. */
+static void start_over(struct manager *manager)
+{
+    feed_work_close(manager->work);
     manager->batch_rows = 0;
     manager->uplink.applied_due = 0;
     (void)feed_down_restore(manager);
     (void)manager_load_keys(manager);
+}
+
+/* Everything since the last commit is undone; HQ is asked for it again. */
+static void undo(struct manager *manager, int r)
+{
+    store_rollback(manager->store);
+    start_over(manager);
     manager_store_failed(manager, r, "applying the feed");
 }
 
 /* Somebody else ended our batch, and the disk did not take it. */
 static void follow_store(struct manager *manager)
 {
-    if (!store_take_batch_lost(manager->store))
-        return;
-    manager->batch_rows = 0;
-    manager->uplink.applied_due = 0;
-    (void)feed_down_restore(manager);
-    (void)manager_load_keys(manager);
+    if (store_take_batch_lost(manager->store))
+        start_over(manager);
 }
 
 static int begin_batch(struct manager *manager)
@@ -207,6 +232,7 @@ static int begin_batch(struct manager *manager)
     if (r > 0) {
         manager->batch_begun_us = clock_boot_us();
         manager->batch_rows = 0;
+        manager->batch_bytes = 0;
     }
     return r < 0 ? r : 0;
 }
@@ -231,68 +257,106 @@ static int change_feed(struct manager *manager, const char *id)
     return 0;
 }
 
-static int apply_page(struct manager *manager, const struct wire_orders *message,
-                      const struct feed_page *page)
+/* Where the cursor may stand when the documents before the next one are stored. */
+static int move_cursor(struct manager *manager)
 {
-    const json_t *document;
-    size_t i;
-    int r = begin_batch(manager);
+    const struct feed_page *page = feed_work_page(manager->work);
+    int64_t now_ms = (int64_t)(clock_boot_us() / 1000), seq;
+    int r;
 
-    if (r < 0)
-        return r;
-    json_array_foreach (message->orders, i, document) {
-        r = apply(manager, document);
+    if (feed_work_done(manager->work)) {
+        r = store_set_integer(manager->store, "cursor", page->seq);
         if (r < 0)
             return r;
-        manager->batch_rows++;
+        feed_applied(&manager->feed, page, now_ms);
+    } else {
+        seq = feed_work_reached(manager->work);
+        if (seq <= manager->feed.cursor)
+            return 0;
+        r = store_set_integer(manager->store, "cursor", seq);
+        if (r < 0)
+            return r;
+        feed_advanced(&manager->feed, seq, now_ms);
     }
-    r = store_set_integer(manager->store, "cursor", page->seq);
-    if (r < 0)
-        return r;
-    feed_applied(&manager->feed, page, (int64_t)(clock_boot_us() / 1000));
-    manager->uplink.applied_due = page->seq;
+    manager->uplink.applied_due = manager->feed.cursor;
     return 0;
 }
 
-void feed_down_page(struct manager *manager, const char *json, size_t n)
+static int apply_some(struct manager *manager)
 {
-    _cleanup_(wire_orders_done) struct wire_orders message = {};
-    _cleanup_free_ char *reason = NULL;
-    struct feed_page page;
-    enum feed_verdict verdict;
+    int r = begin_batch(manager);
+
+    for (int n = 0; r == 0 && n < TURN_DOCUMENTS && !feed_work_done(manager->work); n++) {
+        size_t i = feed_work_next(manager->work);
+
+        r = apply_at(manager, i);
+        manager->batch_rows++;
+        manager->batch_bytes += feed_work_bytes(manager->work, i);
+    }
+    return r < 0 ? r : move_cursor(manager);
+}
+
+bool feed_down_busy(const struct manager *manager)
+{
+    return feed_work_is_open(manager->work);
+}
+
+void feed_down_go_on(struct manager *manager)
+{
     int r;
 
-    if (manager->disk.state != DISK_FINE)
-        return; /* it is fetched when it can be kept */
-    r = wire_orders_read(json, n, &message, &reason);
-    if (r < 0) {
-        log_warning("a page of the feed cannot be read: %s", reason ? reason : strerror(-r));
+    follow_store(manager);
+    if (!feed_down_busy(manager))
+        return; /* what it was based on is gone; it comes again */
+    if (store_wants_pause(manager->store)) {
+        mqtt_again(manager->mqtt, PAUSE_MS);
         return;
     }
-    page = (struct feed_page){
-        .feed = message.feed,
-        .prev = message.prev,
-        .seq = message.seq,
-        .end = message.end,
-        .more = message.more,
-        .empty = json_array_size(message.orders) == 0,
-    };
-    follow_store(manager);
-    verdict = feed_judge(&manager->feed, &page);
-    if (verdict == FEED_NEW_FEED) {
-        r = change_feed(manager, message.feed);
-        verdict = r == 0 ? feed_judge(&manager->feed, &page) : verdict;
-    }
-    if (r == 0 && verdict == FEED_APPLY)
-        r = apply_page(manager, &message, &page);
+    r = apply_some(manager);
     if (r < 0) {
         undo(manager, r);
         return;
     }
-    if (manager->batch_rows >= BATCH_ROWS ||
-        (store_in_batch(manager->store) && clock_boot_us() - manager->batch_begun_us > BATCH_US))
+    if (feed_work_done(manager->work))
+        feed_work_close(manager->work);
+    else
+        mqtt_again(manager->mqtt, 0);
+    if (manager->batch_rows >= BATCH_ROWS || manager->batch_bytes >= BATCH_BYTES ||
+        clock_boot_us() - manager->batch_begun_us > BATCH_US)
         (void)feed_down_commit(manager);
     feed_down_fetch(manager, false);
+}
+
+void feed_down_page(struct manager *manager, const char *json, size_t n)
+{
+    _cleanup_free_ char *reason = NULL;
+    enum feed_verdict verdict;
+    const struct feed_page *page = feed_work_page(manager->work);
+    int r;
+
+    if (manager->disk.state != DISK_FINE)
+        return; /* it is fetched when it can be kept */
+    follow_store(manager);
+    r = feed_work_open(manager->work, json, n, &reason);
+    if (r < 0) {
+        log_warning("a page of the feed cannot be read: %s", reason ? reason : strerror(-r));
+        return;
+    }
+    verdict = feed_judge(&manager->feed, page);
+    if (verdict == FEED_NEW_FEED) {
+        r = change_feed(manager, page->feed);
+        if (r < 0) {
+            undo(manager, r);
+            return;
+        }
+        verdict = feed_judge(&manager->feed, page);
+    }
+    if (verdict == FEED_APPLY) {
+        feed_down_go_on(manager);
+    } else {
+        feed_work_close(manager->work);
+        feed_down_fetch(manager, false);
+    }
 }
 
 int feed_down_commit(struct manager *manager)
@@ -318,8 +382,10 @@ void feed_down_tell_applied(struct manager *manager)
     _cleanup_free_ char *text = NULL;
     char topic[WIRE_TOPIC_MAX];
 
-    if (store_in_batch(manager->store))
-        return; /* what is not committed is not applied; its end tells */
+    if (store_in_batch(manager->store)) {
+        manager->uplink.applied_due = manager->feed.cursor; /* the commit tells */
+        return;
+    }
     memcpy(message.feed, manager->feed.id, sizeof(message.feed));
     snprintf(message.log, sizeof(message.log), "%s", store_log(manager->store));
     text = wire_applied_write(&message);

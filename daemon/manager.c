@@ -6,6 +6,7 @@
 #include "daemon/bus.h"
 #include "daemon/door-book.h"
 #include "daemon/feed-down.h"
+#include "daemon/feed-work.h"
 #include "daemon/housekeeping.h"
 #include "daemon/timekeeper.h"
 #include "daemon/uplink.h"
@@ -166,6 +167,9 @@ int manager_new(sd_event *event, const char *config, const char *state,
         return -ENOMEM;
     manager->event = sd_event_ref(event);
     manager->started_us = clock_boot_us();
+    r = feed_work_new(&manager->work);
+    if (r < 0)
+        return r;
     r = load_config(manager, config);
     if (r < 0)
         return r;
@@ -203,6 +207,7 @@ struct manager *manager_free(struct manager *manager)
     sd_event_source_unref(manager->tick);
     sd_bus_slot_unref(manager->vtable);
     sd_bus_flush_close_unref(manager->bus);
+    feed_work_free(manager->work);
     store_free(manager->store);
     bank_config_done(&manager->config);
     doors_done(&manager->doors);

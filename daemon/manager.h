@@ -51,6 +51,8 @@ struct timekeeper {
     bool reported, reported_trusted; /* what the last event of type `clock` of this run said */
 };
 
+struct feed_work;
+
 struct manager {
     sd_event *event;
     struct bank_config config;
@@ -81,7 +83,9 @@ struct manager {
     struct mqtt *mqtt;
     struct feed feed;
     struct uplink uplink;
+    struct feed_work *work; /* the page that is being applied, feed-work.h */
     int64_t batch_rows;
+    size_t batch_bytes;      /* of documents */
     uint64_t batch_begun_us; /* CLOCK_BOOTTIME */
 
     sd_bus *bus;

@@ -7,11 +7,18 @@
 #include <sodium.h>
 
 enum store_statement {
+    SAVEPOINT,
+    SAVEPOINT_UNDO,
+    SAVEPOINT_DONE,
+    JOIN,
+    JOIN_UNDO,
+    JOIN_DONE,
     META_GET,
     META_SET,
     ORDER_REV,
     ORDER_INSERT,
     ORDER_UPDATE,
+    ORDER_DELETE,
     ORDER_BY_NUMBER,
     ORDER_BY_HANDLE,
     ORDER_BY_DIGEST,
@@ -21,7 +28,6 @@ enum store_statement {
     ORDER_ENDED,
     ORDER_ID_SEEN,
     ORDER_SLICE,
-    ORDER_DELETE,
     ORDER_ERASE,
     PARCELS_CLEAR,
     PARCEL_INSERT,
@@ -76,10 +82,15 @@ extern const char *const store_migrations[];
 extern const size_t store_n_migrations;
 extern const char *const store_sql[STORE_STATEMENTS];
 
-/* What a transaction changes in memory and a rollback takes back. */
 struct store_chain {
     int64_t last_n;
     uint8_t hash[EVENT_HASH_BYTES];
+};
+
+/* What a transaction changes in memory and a rollback takes back. */
+struct store_memory {
+    struct store_chain chain;
+    int64_t n_orders, n_orphans, generation;
 };
 
 struct store {
@@ -91,9 +102,10 @@ struct store {
     char *path;        /* of the file; "" = the stand-in */
     char *rescue_note; /* what opening rescued, as a sentence; NULL = nothing */
     int64_t n_orders, n_orphans, generation;
-    struct store_chain chain, chain_at_begin;
-    int64_t n_orders_at_begin, n_orphans_at_begin, generation_at_begin;
+    struct store_chain chain;
+    struct store_memory at_begin, at_join;
     bool in_transaction, in_batch;
+    bool joined;     /* store_begin() found a batch and works inside it */
     bool batch_lost; /* a batch was undone and the feed has not heard of it yet */
     int64_t newest_trusted_ms;
     bool clock_trusted;

@@ -1,6 +1,7 @@
 #include "daemon/store-inner.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct order_record *order_record_free(struct order_record *record)
@@ -120,10 +121,11 @@ struct before {
 };
 
 /* Is `rev` newer than what is stored? 1 = yes. */
-static int is_newer(struct store *store, const char *number, int64_t rev, struct before *ret_before)
+static int is_newer(struct store *store, struct slice number, int64_t rev,
+                    struct before *ret_before)
 {
     _cleanup_(db_resetp) sqlite3_stmt *find = store->statements[ORDER_REV];
-    int r = db_bind(find, "s", number);
+    int r = db_bind(find, "t", number.at, number.n);
 
     *ret_before = (struct before){0};
     if (r == 0)
@@ -138,104 +140,206 @@ static int is_newer(struct store *store, const char *number, int64_t rev, struct
     return ret_before->orphan || sqlite3_column_int64(find, 1) < rev;
 }
 
-static int put_parcels(struct store *store, const struct order *order, int64_t id)
+static int put_parcels(struct store *store, const struct scanned_order *order, int64_t id)
 {
-    sqlite3_stmt *clear = store->statements[PARCELS_CLEAR];
     sqlite3_stmt *insert = store->statements[PARCEL_INSERT];
-    int r = db_bind(clear, "i", id);
+    int r = 0;
 
-    if (r == 0)
-        r = db_run(clear);
     for (size_t i = 0; r == 0 && i < order->n_parcels; i++) {
-        r = db_bind(insert, "ssi", order->parcels[i].id, order->parcels[i].barcode, id);
+        const struct scanned_parcel *parcel = &order->parcels[i];
+
+        r = db_bind(insert, "tti", parcel->id.at, parcel->id.n, parcel->barcode.at,
+                    parcel->barcode.n, id);
         if (r == 0)
             r = db_run(insert);
     }
     return r;
 }
 
-static int put_row(struct store *store, const struct order *order, const json_t *document,
-                   int64_t seq, int64_t id, int64_t ended_at)
+static int put_row(struct store *store, const struct scanned_order *order, int64_t id,
+                   int64_t ended_at)
 {
-    _cleanup_free_ char *text = json_dumps(document, JSON_COMPACT);
     sqlite3_stmt *put = store->statements[id ? ORDER_UPDATE : ORDER_INSERT];
-    int r;
+    int r = db_bind(put, "tiiiitbi", order->number.at, order->number.n, (int64_t)order->handle,
+                    order->rev, order->seq, store->generation, order->text.at, order->text.n,
+                    order->has_number ? order->number_digest : NULL, sizeof(order->number_digest),
+                    order->pickup_until);
 
-    if (!text)
-        return -ENOMEM;
-    r = db_bind(put, "siiiisbi", order->id, (int64_t)order->handle, order->rev, seq,
-                store->generation, text, order->has_number ? order->number_digest : NULL,
-                sizeof(order->number_digest), order->pickup_until);
     if (r == 0 && ended_at)
         r = db_error(sqlite3_bind_int64(put, 9, ended_at));
     return r < 0 ? r : db_run(put);
 }
 
+/* Tries to put a new row: 1 = done, 0 = there is a row with this number already. SQLite keeps a
+ * copy of every page that it changes while a savepoint is open, which would cost as much as the
+ * insert; so what was inserted is deleted again by hand. */
+static int insert_order(struct store *store, const struct scanned_order *order, int64_t ended_at)
+{
+    sqlite3_stmt *delete = store->statements[ORDER_DELETE];
+    int64_t id;
+    int r = put_row(store, order, 0, ended_at), q;
+
+    if (r < 0)
+        return r;
+    if (sqlite3_changes(store->db->handle) == 0)
+        return 0;
+    id = sqlite3_last_insert_rowid(store->db->handle);
+    r = put_parcels(store, order, id);
+    if (r == 0)
+        store->n_orders++;
+    if (r != -EEXIST)
+        return r < 0 ? r : 1;
+    q = db_bind(delete, "i", id);
+    if (q == 0)
+        q = db_run(delete); /* and its parcels with it */
+    return q < 0 ? q : -EEXIST;
+}
+
+static int update_order(struct store *store, const struct scanned_order *order, int64_t id,
+                        int64_t ended_at)
+{
+    sqlite3_stmt *clear = store->statements[PARCELS_CLEAR];
+    int r = db_run(store->statements[SAVEPOINT]);
+
+    if (r < 0)
+        return r;
+    r = put_row(store, order, id, ended_at);
+    if (r == 0)
+        r = db_bind(clear, "i", id);
+    if (r == 0)
+        r = db_run(clear);
+    if (r == 0)
+        r = put_parcels(store, order, id);
+    if (r == -EEXIST) {
+        int q = db_run(store->statements[SAVEPOINT_UNDO]);
+
+        r = q < 0 ? q : r;
+    }
+    if (r == 0 || r == -EEXIST) {
+        int q = db_run(store->statements[SAVEPOINT_DONE]);
+
+        r = q < 0 ? q : r;
+    }
+    return r;
+}
+
+static bool has_ended(const struct scanned_order *order)
+{
+    return order->status == ORDER_CANCELLED || order->status == ORDER_RETURNED;
+}
+
 /* Did HQ take an order up again that it had ended? What was collected stays ended. */
-static int was_called_back(struct store *store, const char *number)
+static int was_called_back(struct store *store, struct slice number)
 {
     _cleanup_(order_record_freep) struct order_record *record = NULL;
-    int r = store_find_order(store, number, &record);
+    char text[ORDER_ID_MAX + 1];
+    int r;
 
+    snprintf(text, sizeof(text), "%.*s", (int)number.n, number.at);
+    r = store_find_order(store, text, &record);
     if (r <= 0)
         return r;
     return record->order->status != ORDER_CONFIRMED && record->order->status != ORDER_HELD;
 }
 
-static int end_of(struct store *store, const struct order *order, int64_t now_ms,
+static int end_of(struct store *store, const struct scanned_order *order, int64_t now_ms,
                   struct before *before)
 {
     int r = 0;
 
-    if (order->status == ORDER_CANCELLED || order->status == ORDER_RETURNED) {
+    if (has_ended(order)) {
         before->ended_at = before->ended_at ? before->ended_at : now_ms;
     } else if (before->ended_at) {
-        r = was_called_back(store, order->id);
+        r = was_called_back(store, order->number);
         if (r > 0)
             before->ended_at = 0;
     }
     return r < 0 ? r : 0;
 }
 
-int store_put_order(struct store *store, const struct order *order, const json_t *document,
-                    int64_t seq, int64_t now_ms)
+/* Replaces the row that is there already. 1 = done, 0 = not newer. */
+static int replace_order(struct store *store, const struct scanned_order *order, int64_t now_ms)
 {
     struct before before;
-    int r = is_newer(store, order->id, order->rev, &before);
+    int r = is_newer(store, order->number, order->rev, &before);
 
     if (r <= 0)
         return r;
     r = end_of(store, order, now_ms, &before);
     if (r == 0)
-        r = db_exec(store->db, "SAVEPOINT put_order");
+        r = update_order(store, order, before.id, before.ended_at);
     if (r < 0)
         return r;
-    r = put_row(store, order, document, seq, before.id, before.ended_at);
-    if (r == 0)
-        r = put_parcels(store, order,
-                        before.id ? before.id : sqlite3_last_insert_rowid(store->db->handle));
-    if (r == -EEXIST)
-        (void)db_exec(store->db, "ROLLBACK TO put_order");
-    if (r == 0 || r == -EEXIST) {
-        int q = db_exec(store->db, "RELEASE put_order");
-
-        r = q < 0 ? q : r;
-    }
-    if (r < 0)
-        return r;
-    store->n_orders += before.id == 0;
     store->n_orphans -= before.orphan;
+    return 1;
+}
+
+/* Most orders are new: they cost no look-up. */
+int store_put_scanned(struct store *store, const struct scanned_order *order, int64_t now_ms)
+{
+    int r = insert_order(store, order, has_ended(order) ? now_ms : 0);
+
+    if (r == 0)
+        r = replace_order(store, order, now_ms);
+    if (r <= 0)
+        return r;
     /* An HQ that was restored may not take a hand-over back. */
     r = order->epoch > 0 ? store_raise_epoch(store, order->handle, order->epoch) : 0;
     return r < 0 ? r : 1;
+}
+
+static struct slice slice_of(const char *text)
+{
+    return (struct slice){text, text ? strlen(text) : 0};
+}
+
+/* What a parsed order puts into its row; `text` is its document. */
+static struct scanned_order row_of(const struct order *order, int64_t seq, const char *text,
+                                   struct scanned_parcel parcels[ORDER_PARCELS_MAX])
+{
+    struct scanned_order row = {
+        .text = slice_of(text),
+        .number = slice_of(order->id),
+        .handle = order->handle,
+        .rev = order->rev,
+        .seq = seq,
+        .status = order->status,
+        .pickup_until = order->pickup_until,
+        .epoch = order->epoch,
+        .has_number = order->has_number,
+        .parcels = parcels,
+        .n_parcels = order->n_parcels,
+    };
+
+    memcpy(row.number_digest, order->number_digest, sizeof(row.number_digest));
+    for (size_t i = 0; i < order->n_parcels; i++)
+        parcels[i] = (struct scanned_parcel){slice_of(order->parcels[i].id),
+                                             slice_of(order->parcels[i].barcode)};
+    return row;
+}
+
+int store_put_order(struct store *store, const struct order *order, const json_t *document,
+                    int64_t seq, int64_t now_ms)
+{
+    _cleanup_free_ char *text = json_dumps(document, JSON_COMPACT);
+    struct scanned_parcel parcels[ORDER_PARCELS_MAX];
+    struct scanned_order row;
+
+    if (!text)
+        return -ENOMEM;
+    row = row_of(order, seq, text, parcels);
+    return store_put_scanned(store, &row, now_ms);
 }
 
 int store_put_moved(struct store *store, const char *number, int64_t rev, int64_t seq,
                     int64_t now_ms)
 {
     _cleanup_(order_record_freep) struct order_record *record = NULL;
+    struct scanned_parcel parcels[ORDER_PARCELS_MAX];
+    _cleanup_free_ char *text = NULL;
+    struct scanned_order row;
     struct before before;
-    int r = is_newer(store, number, rev, &before);
+    int r = is_newer(store, slice_of(number), rev, &before);
 
     if (r <= 0 || !before.id)
         return r < 0 ? r : 0;
@@ -244,12 +348,13 @@ int store_put_moved(struct store *store, const char *number, int64_t rev, int64_
         return r;
     /* What staff still have to take out of the doors stays readable. */
     if (json_object_set_new(record->document, "status", json_string("moved")) < 0 ||
-        json_object_set_new(record->document, "rev", json_integer(rev)) < 0)
+        json_object_set_new(record->document, "rev", json_integer(rev)) < 0 ||
+        !(text = json_dumps(record->document, JSON_COMPACT)))
         return -ENOMEM;
-    record->order->rev = rev;
-    record->order->has_number = false;
-    r = put_row(store, record->order, record->document, seq, before.id,
-                before.ended_at ? before.ended_at : now_ms);
+    row = row_of(record->order, seq, text, parcels);
+    row.rev = rev;
+    row.has_number = false;
+    r = put_row(store, &row, before.id, before.ended_at ? before.ended_at : now_ms);
     if (r == 0)
         store->n_orphans -= before.orphan;
     return r < 0 ? r : 1;

@@ -67,16 +67,25 @@ const size_t store_n_migrations = ELEMENTSOF(store_migrations);
     " outcome, pulsed, closed, confirmed FROM grants "
 
 const char *const store_sql[STORE_STATEMENTS] = {
+    [SAVEPOINT] = "SAVEPOINT put_order",
+    [SAVEPOINT_UNDO] = "ROLLBACK TO put_order",
+    [SAVEPOINT_DONE] = "RELEASE put_order",
+    [JOIN] = "SAVEPOINT joined",
+    [JOIN_UNDO] = "ROLLBACK TO joined",
+    [JOIN_DONE] = "RELEASE joined",
+
     [META_GET] = "SELECT value FROM meta WHERE key = ?1",
     [META_SET] = "INSERT INTO meta (key, value) VALUES (?1, ?2)"
                  " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
 
     [ORDER_REV] = "SELECT id, rev, generation, ended_at FROM orders WHERE number = ?1",
     [ORDER_INSERT] = "INSERT INTO orders (number, handle, rev, seq, generation, document,"
-                     " number_digest, pickup_until, ended_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+                     " number_digest, pickup_until, ended_at) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)"
+                     " ON CONFLICT (number) DO NOTHING",
     [ORDER_UPDATE] = "UPDATE orders SET handle = ?2, rev = ?3, seq = ?4, generation = ?5,"
                      " document = ?6, number_digest = ?7, pickup_until = ?8, ended_at = ?9,"
                      " erased = 0 WHERE number = ?1",
+    [ORDER_DELETE] = "DELETE FROM orders WHERE id = ?1",
     [ORDER_BY_NUMBER] = ORDER_COLUMNS "WHERE o.number = ?1",
     [ORDER_BY_HANDLE] = ORDER_COLUMNS "WHERE o.handle = ?1",
     [ORDER_BY_DIGEST] = ORDER_COLUMNS "WHERE o.number_digest = ?1 AND EXISTS"
@@ -96,7 +105,6 @@ const char *const store_sql[STORE_STATEMENTS] = {
         "SELECT o.id, o.number, o.erased, coalesce(o.ended_at, nullif(o.pickup_until,"
         " 0)), o.generation, EXISTS (SELECT 1 FROM placements p WHERE p.number = o.number AND"
         " p.state IN (1, 2)) FROM orders o WHERE o.id > ?1 ORDER BY o.id LIMIT ?2",
-    [ORDER_DELETE] = "DELETE FROM orders WHERE id = ?1",
     [ORDER_ERASE] = "UPDATE orders SET document = ?2, number_digest = NULL, erased = 1"
                     " WHERE number = ?1",
     [PARCELS_CLEAR] = "DELETE FROM parcels WHERE order_id = ?1",

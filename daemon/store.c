@@ -57,15 +57,19 @@ static int read_log(struct store *store)
     return store_finish(store, store_set_text(store, "log", store->log));
 }
 
+/* The number of orders is kept with them; to count them would read a whole index at every start. */
 static int read_numbers(struct store *store)
 {
     _cleanup_(db_resetp) sqlite3_stmt *count = store->statements[ORDER_COUNT];
-    int r = db_step(count);
+    int r = store_get_integer(store, "orders", &store->n_orders);
 
-    if (r < 0)
-        return r;
-    store->n_orders = sqlite3_column_int64(count, 0);
-    r = store_get_integer(store, "orphans", &store->n_orphans);
+    if (r == 0) { /* a store of an earlier version */
+        r = db_step(count);
+        if (r > 0)
+            store->n_orders = sqlite3_column_int64(count, 0);
+    }
+    if (r >= 0)
+        r = store_get_integer(store, "orphans", &store->n_orphans);
     return r < 0 ? r : store_get_integer(store, "generation", &store->generation);
 }
 
@@ -139,6 +143,8 @@ int store_open(const char *state, const char *bank, const char *boot, struct sto
         r = db_open(store->path, APPLICATION_ID, store_migrations, store_n_migrations, &store->db,
                     ret_error);
     if (r == 0)
+        r = db_checkpoint_aside(store->db);
+    if (r == 0)
         r = read_all(store, bank, boot, ret_error);
     if (r == 0 && resume > 0) {
         r = store_rescue(store, state, aside);
@@ -199,6 +205,20 @@ struct store *store_free(struct store *store)
     return NULL;
 }
 
+static struct store_memory remember(const struct store *store)
+{
+    return (struct store_memory){store->chain, store->n_orders, store->n_orphans,
+                                 store->generation};
+}
+
+static void take_back(struct store *store, const struct store_memory *memory)
+{
+    store->chain = memory->chain;
+    store->n_orders = memory->n_orders;
+    store->n_orphans = memory->n_orphans;
+    store->generation = memory->generation;
+}
+
 static int begin(struct store *store)
 {
     /* What is written into a stand-in would be lost, and nobody would know. */
@@ -206,22 +226,16 @@ static int begin(struct store *store)
 
     if (r < 0)
         return r;
-    store->chain_at_begin = store->chain;
-    store->n_orders_at_begin = store->n_orders;
-    store->generation_at_begin = store->generation;
-    store->n_orphans_at_begin = store->n_orphans;
+    store->at_begin = remember(store);
     store->in_transaction = true;
     return 0;
 }
 
 static void undo(struct store *store)
 {
-    store->chain = store->chain_at_begin;
-    store->n_orders = store->n_orders_at_begin;
-    store->generation = store->generation_at_begin;
-    store->n_orphans = store->n_orphans_at_begin;
+    take_back(store, &store->at_begin);
     store->batch_lost = store->batch_lost || store->in_batch;
-    store->in_transaction = store->in_batch = false;
+    store->in_transaction = store->in_batch = store->joined = false;
 }
 
 bool store_take_batch_lost(struct store *store)
@@ -231,16 +245,31 @@ bool store_take_batch_lost(struct store *store)
 
 int store_begin(struct store *store)
 {
-    int r = store_batch_end(store);
+    int r;
 
-    return r < 0 ? r : begin(store);
+    /* SQLite rolls everything back by itself when the disk is full. */
+    if (store->in_batch && sqlite3_get_autocommit(store->db->handle))
+        undo(store);
+    if (!store->in_batch)
+        return begin(store);
+    r = db_run(store->statements[JOIN]);
+    if (r < 0) {
+        store_rollback(store);
+        return r;
+    }
+    store->at_join = remember(store);
+    store->joined = true;
+    return 0;
 }
 
 int store_commit(struct store *store)
 {
-    int r = store->n_orphans != store->n_orphans_at_begin
-                ? store_set_integer(store, "orphans", store->n_orphans)
-                : 0;
+    int r = 0;
+
+    if (store->n_orders != store->at_begin.n_orders)
+        r = store_set_integer(store, "orders", store->n_orders);
+    if (r >= 0 && store->n_orphans != store->at_begin.n_orphans)
+        r = store_set_integer(store, "orphans", store->n_orphans);
 
     if (r < 0)
         db_rollback(store->db);
@@ -250,13 +279,24 @@ int store_commit(struct store *store)
         undo(store);
         return r;
     }
-    store->in_transaction = store->in_batch = false;
+    store->in_transaction = store->in_batch = store->joined = false;
     return 0;
+}
+
+/* Takes back only what was done inside the batch; false when all of it is lost. */
+static bool leave_batch(struct store *store)
+{
+    if (sqlite3_get_autocommit(store->db->handle) || db_run(store->statements[JOIN_UNDO]) < 0 ||
+        db_run(store->statements[JOIN_DONE]) < 0)
+        return false;
+    take_back(store, &store->at_join);
+    store->joined = false;
+    return true;
 }
 
 void store_rollback(struct store *store)
 {
-    if (!store->in_transaction)
+    if (!store->in_transaction || (store->joined && leave_batch(store)))
         return;
     db_rollback(store->db);
     undo(store);
@@ -290,6 +330,11 @@ int store_batch_begin(struct store *store)
 bool store_in_batch(const struct store *store)
 {
     return store->in_batch;
+}
+
+bool store_wants_pause(struct store *store)
+{
+    return !store->in_transaction && db_log_is_full(store->db);
 }
 
 int store_batch_end(struct store *store)

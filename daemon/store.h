@@ -8,6 +8,7 @@
 
 #include "common/db.h"
 #include "common/order.h"
+#include "common/page-scan.h"
 
 struct store;
 
@@ -18,7 +19,8 @@ int store_open(const char *state, const char *bank, const char *boot, struct sto
 struct store *store_free(struct store *store);
 DEFINE_CLEANUP(struct store *, store_free);
 
-/* Ends a running batch first, so that a customer never waits for the rest of it. */
+/* A running batch is joined: the commit ends both with one write to the disk, so that a customer
+ * waits neither for the rest of it nor twice. A rollback takes back only one's own part. */
 int store_begin(struct store *store);
 int store_commit(struct store *store);
 void store_rollback(struct store *store);
@@ -30,6 +32,8 @@ int store_finish(struct store *store, int r);
  * begun now, 0 when it was open already. */
 int store_batch_begin(struct store *store);
 bool store_in_batch(const struct store *store);
+/* The log is being copied: a new batch had better wait for a moment; anything else need not. */
+bool store_wants_pause(struct store *store);
 /* Commits the batch, if one is open. After a failure everything since its begin is undone. */
 int store_batch_end(struct store *store);
 
@@ -87,9 +91,12 @@ int store_each_order(struct store *store, const char *text, bool placed_only, in
                      int64_t offset, store_order_fn fn, void *userdata);
 
 /* Stores a document of HQ that order_parse() accepted. Returns 1 = stored, 0 = not newer than what
- * is there, -EEXIST = one of its parcels or its handle belongs to another order. */
+ * is there, -EEXIST = one of its parcels or its handle belongs to another order, and nothing of it
+ * was stored. */
 int store_put_order(struct store *store, const struct order *order, const json_t *document,
                     int64_t seq, int64_t now_ms);
+/* The same for a plain order of a page; its bytes are stored as they came. */
+int store_put_scanned(struct store *store, const struct scanned_order *order, int64_t now_ms);
 /* The tombstone of an order that left the branch. Returns 1 = stored, 0 = not newer, or unknown. */
 int store_put_moved(struct store *store, const char *number, int64_t rev, int64_t seq,
                     int64_t now_ms);

@@ -326,6 +326,10 @@ static void on_message(void *userdata, const struct mqtt_message *message)
     if (wire_topic_parse(message->topic, &topic, bank) < 0 ||
         strcmp(bank, manager->config.name) != 0)
         return;
+    if (feed_down_busy(manager)) {
+        feed_down_go_on(manager);
+        return;
+    }
     if (wire_verify(manager->feed_key, message->topic, message->payload, message->payload_bytes,
                     &json, &n) < 0) {
         if (manager->uplink.bad_signatures++ % 1000 == 0)

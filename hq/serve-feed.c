@@ -70,8 +70,15 @@ static int frame(const struct serve *serve, const struct page *page, int64_t pre
 
 /* --- live push -------------------------------------------------------------------------------- */
 
-/* What changed goes to every bank at once when it fits one page. When it does not, the banks are
- * only told that there is more, and each fetches at its own speed. */
+/* A bank that is known to lack what comes before `prev` would drop the page; while it catches up
+ * its queue at the broker must not grow. */
+static bool can_use(const struct serve_bank *bank, int64_t prev)
+{
+    return bank->reached < 0 || bank->reached >= prev;
+}
+
+/* What changed goes to every bank at once when it fits one page. When it does not, and to a bank
+ * that is behind, only a word that there is more is sent, and each fetches at its own speed. */
 static int push_branch(struct serve *serve, size_t branch, int64_t seq, struct page *page)
 {
     const char *name = serve->context->config.branches[branch].name;
@@ -88,9 +95,13 @@ static int push_branch(struct serve *serve, size_t branch, int64_t seq, struct p
     for (size_t i = 0; i < serve->n_banks; i++) {
         struct serve_bank *bank = &serve->banks[i];
 
-        if (bank->branch == branch &&
-            (!json || serve_publish(serve, bank, WIRE_DOWN_ORDERS, json, (size_t)n) < 0))
-            bank->news_due = true;
+        if (bank->branch != branch)
+            continue;
+        if (!json || !can_use(bank, serve->pushed[branch]) ||
+            serve_publish(serve, bank, WIRE_DOWN_ORDERS, json, (size_t)n) < 0)
+            bank->news_due = !bank->told || can_use(bank, serve->pushed[branch]);
+        else if (bank->reached >= 0)
+            bank->reached = seq;
     }
     serve->pushed[branch] = seq;
     return 0;
@@ -119,8 +130,17 @@ int serve_push(struct serve *serve)
 
 void serve_announce(struct serve *serve)
 {
-    for (size_t i = 0; i < serve->n_banks; i++)
+    for (size_t i = 0; i < serve->n_banks; i++) {
         serve->banks[i].news_due = true;
+        serve->banks[i].reached = -1; /* what was under way may be lost */
+        serve->banks[i].told = false;
+    }
+}
+
+void serve_feed_repeat(struct serve *serve)
+{
+    for (size_t i = 0; i < serve->n_banks; i++)
+        serve->banks[i].told = false;
 }
 
 /* An empty page that lies ahead of a bank's cursor is a gap to it, so it fetches. */
@@ -198,6 +218,8 @@ int serve_fetch(struct serve *serve, struct serve_bank *bank, const char *json, 
             return r;
         fetch.after = 0;
     }
+    bank->reached = fetch.after;
+    bank->told = false;
     queue_answer(serve, bank, &fetch);
     return 0;
 }
@@ -216,6 +238,9 @@ int serve_applied(struct serve *serve, struct serve_bank *bank, const char *json
         r = serve_batch(serve);
     if (r < 0)
         return r;
+    if (strcmp(applied.feed, serve->feed) == 0 && applied.through > bank->reached)
+        bank->reached = applied.through;
+    bank->told = false;
     serve->batch_rows++;
     serve->unsettled[bank->branch] = true;
     return store_bank_applied(serve->store, bank->name, &applied, clock_now_ms());
@@ -273,6 +298,7 @@ static int send_page(struct serve *serve, struct serve_answer *answer, struct pa
     if (r < 0)
         return r;
     answer->at = to;
+    answer->bank->reached = to;
     return to < answer->end;
 }
 
@@ -305,6 +331,7 @@ int serve_feed_pump(struct serve *serve)
         if (r < 0)
             return r;
         bank->news_due = false;
+        bank->told = true;
     }
     return pump_answers(serve);
 }

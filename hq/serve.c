@@ -248,6 +248,7 @@ static int on_repeat(sd_event_source *source, uint64_t usec, void *userdata)
     struct serve *serve = userdata;
 
     serve_acks_repeat(serve);
+    serve_feed_repeat(serve);
     pump(serve);
     return again(source, (uint64_t)serve->context->config.ack_repeat_ms * 1000);
 }
@@ -272,8 +273,8 @@ static int make_banks(struct serve *serve)
         if (r < 0)
             return r;
         for (size_t b = 0; b < config->branches[i].n_banks; b++)
-            serve->banks[k++] =
-                (struct serve_bank){.name = config->branches[i].banks[b], .branch = i};
+            serve->banks[k++] = (struct serve_bank){
+                .name = config->branches[i].banks[b], .branch = i, .reached = -1};
     }
     qsort(serve->banks, serve->n_banks, sizeof(*serve->banks), compare_banks);
     return 0;

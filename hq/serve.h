@@ -11,11 +11,13 @@
 /* What is owed to a bank. Nothing here must survive: all of it is asked for again. */
 struct serve_bank {
     const char *name;
-    size_t branch; /* index in the configuration */
+    size_t branch;   /* index in the configuration */
+    int64_t reached; /* through which it has or was sent the feed without a gap; -1 = not known */
     struct wire_ack ack;
     bool ack_due;    /* to be sent after the commit */
     bool ack_repeat; /* once more with the next tick */
     bool news_due;   /* to be told the newest seq, so that it fetches */
+    bool told;       /* was told and has not answered yet */
 };
 
 /* An answer to up/fetch that is being sent. */
@@ -63,6 +65,8 @@ int serve_applied(struct serve *serve, struct serve_bank *bank, const char *json
 int serve_push(struct serve *serve);
 /* Every bank is to be told the newest seq: we were away. */
 void serve_announce(struct serve *serve);
+/* Banks that did not answer may be told again. */
+void serve_feed_repeat(struct serve *serve);
 /* Goes on with announcements and answers as far as the connection takes them. Outside a batch. */
 int serve_feed_pump(struct serve *serve);
 

@@ -109,6 +109,31 @@ def test_a_large_batch_is_announced_and_not_pushed(site, hq, bank):
     assert page["orders"] == [] and page["prev"] == page["seq"] == cursor + 1000
 
 
+def test_a_bank_that_is_behind_is_told_once_and_sent_only_what_it_asked_for(site, hq, bank):
+    import_rows(site, hq, [order_row(i) for i in range(600)])
+    first = bank.answer(max_bytes=130000)[-1]
+    assert first["more"]
+    bank.drain()
+    time.sleep(1.2)  # a repeat of what it was told before
+    bank.drain()
+    for i in range(3):
+        import_rows(site, hq, [order_row(1000 + i)])
+    page = bank.pages.get(timeout=15)
+    assert page["orders"] == [] and page["prev"] == page["seq"] > first["seq"]
+    more = []
+    while not bank.pages.empty():
+        more.append(bank.pages.get())
+    assert all(page["orders"] == [] for page in more) and len(more) <= 2
+    feed, cursor, documents = bank.fetch_all()
+    assert ("order", "T-01002") in documents
+    bank.publish("applied", {"feed": feed, "through": cursor})
+    time.sleep(0.3)
+    bank.drain()
+    import_rows(site, hq, [order_row(2000)])  # it has caught up: the change itself
+    page = bank.pages.get(timeout=15)
+    assert page["prev"] == cursor and [d["order"] for d in page["orders"]] == ["T-02000"]
+
+
 def test_events_are_taken_once_and_acknowledged(site, hq, bank):
     for i in range(5):
         bank.happen("tamper", door=i + 1)

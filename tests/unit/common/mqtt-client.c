@@ -16,13 +16,21 @@ static void on_message(void *userdata, const struct mqtt_message *message)
     unsigned number;
 
     assert_int_equal(message->payload[message->payload_bytes], '\0');
+    if (client->n_again > 0)
+        assert_string_equal(client->last_payload, message->payload);
+    snprintf(client->last_payload, sizeof(client->last_payload), "%s", message->payload);
+    if (client->n_again < client->again) {
+        client->n_again++;
+        mqtt_again(client->mqtt, client->again_ms);
+        return;
+    }
+    client->n_again = 0;
     if (sscanf(message->payload, "number %u", &number) == 1 && number != client->n_messages)
         client->in_order = false;
     client->n_messages++;
     client->last_bytes = message->payload_bytes;
     client->last_retained = message->retained;
     snprintf(client->last_topic, sizeof(client->last_topic), "%s", message->topic);
-    snprintf(client->last_payload, sizeof(client->last_payload), "%s", message->payload);
 }
 
 static void on_drained(void *userdata)

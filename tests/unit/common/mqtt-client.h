@@ -11,6 +11,8 @@ struct client {
     sd_event *event;
     struct mqtt *mqtt;
     unsigned n_messages, n_drained, n_connected, n_waiting;
+    unsigned again, again_ms; /* how often it wants each message once more, and how much later */
+    unsigned n_again;         /* how often it had the present one so far */
     size_t last_bytes;
     bool last_retained;
     bool in_order; /* of messages "number 0", "number 1" … */

@@ -17,6 +17,8 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -325,6 +327,54 @@ static void test_mailbox_bound(void **state)
     }
 }
 
+static int count_turn(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    (*(unsigned *)userdata)++;
+    return 0;
+}
+
+/* A receiver that does a message bit by bit gets it again before any other, and others get their
+ * turns in between. */
+static void test_the_same_message_again(void **state)
+{
+    struct fixture *f = *state;
+    struct client *c = &f->clients[0];
+    _cleanup_close_ int busy_fd = -1;
+    sd_event_source *other = NULL;
+    unsigned turns = 0;
+    int64_t begin_ms;
+    char text[32];
+
+    broker_start(&f->broker, "allow_anonymous true\n");
+    client_open(c, (struct mqtt_options){.port = f->broker.port});
+    client_run_until(c, c->n_connected == 1);
+    for (unsigned i = 0; i < 5; i++) {
+        snprintf(text, sizeof(text), "number %u", i);
+        assert_int_equal(client_publish(c, text), 0);
+    }
+    c->again = 10;
+    busy_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK); /* always readable */
+    assert_true(sd_event_add_io(c->event, &other, busy_fd, EPOLLIN, count_turn, &turns) >= 0);
+    assert_true(sd_event_source_set_priority(other, SD_EVENT_PRIORITY_NORMAL + 10) >= 0);
+    client_run_until(c, c->n_messages == 5);
+    assert_true(c->in_order);
+    assert_true(turns >= 50);
+    sd_event_source_disable_unref(other);
+
+    c->again = 3;
+    c->again_ms = 40;
+    begin_ms = client_now_ms();
+    assert_int_equal(client_publish(c, "number 5"), 0);
+    assert_int_equal(client_publish(c, "number 6"), 0);
+    client_run_until(c, c->n_messages == 7);
+    assert_true(c->in_order);
+    assert_true(client_now_ms() - begin_ms >= 6 * 40);
+    /* Leaving in the middle of one loses nothing but that. */
+    c->again = 1000000;
+    assert_int_equal(client_publish(c, "number 7"), 0);
+    client_run_until(c, c->n_again > 0);
+}
+
 /* Stopping while the thread waits for room must not hang. */
 static void test_leaving_with_a_full_mailbox(void **state)
 {
@@ -478,6 +528,7 @@ int main(int argc, char **argv)
         fixture_test(test_missing_suback),
         fixture_test(test_closed_before_connack),
         fixture_test(test_mailbox_bound),
+        fixture_test(test_the_same_message_again),
         fixture_test(test_leaving_with_a_full_mailbox),
         fixture_test(test_in_flight_bound),
         fixture_test(test_will),

@@ -130,6 +130,37 @@ static void test_a_batch_that_the_disk_did_not_take_is_noticed(void **state)
     assert_int_equal(store_last_event(place->store), 0);
 }
 
+/* A visit inside a batch: its commit ends both, its rollback takes back only its own. */
+static void test_promise_4_a_visit_joins_the_batch_and_undoes_only_itself(void **state)
+{
+    struct place *place = *state;
+    int64_t cursor = 0, other = 0;
+
+    assert_int_equal(store_batch_begin(place->store), 1);
+    assert_int_equal(store_set_integer(place->store, "cursor", 7), 0);
+    assert_int_equal(audit_add(place->store, "tamper", json_pack("{si}", "door", 1)), 0);
+    assert_int_equal(store_begin(place->store), 0);
+    assert_int_equal(store_set_integer(place->store, "other", 1), 0);
+    assert_int_equal(audit_add(place->store, "tamper", json_pack("{si}", "door", 2)), 0);
+    assert_int_equal(store_last_event(place->store), 2);
+    store_rollback(place->store);
+    assert_true(store_in_batch(place->store));
+    assert_false(store_take_batch_lost(place->store));
+    assert_int_equal(store_last_event(place->store), 1);
+    assert_int_equal(store_get_integer(place->store, "other", &other), 0);
+
+    assert_int_equal(store_begin(place->store), 0);
+    assert_int_equal(store_set_integer(place->store, "other", 2), 0);
+    assert_int_equal(store_commit(place->store), 0);
+    assert_false(store_in_batch(place->store));
+    store_free(place->store);
+    open_store(place);
+    assert_int_equal(store_get_integer(place->store, "cursor", &cursor), 1);
+    assert_int_equal(store_get_integer(place->store, "other", &other), 1);
+    assert_true(cursor == 7 && other == 2);
+    assert_int_equal(store_last_event(place->store), 1);
+}
+
 static void test_the_chain_goes_on_after_a_restart_and_verifies(void **state)
 {
     struct place *place = *state;
@@ -213,6 +244,7 @@ int main(void)
         TEST(test_a_parcel_of_another_order_is_refused_and_nothing_stays),
         TEST(test_a_rollback_takes_events_and_numbers_back),
         TEST(test_a_batch_that_the_disk_did_not_take_is_noticed),
+        TEST(test_promise_4_a_visit_joins_the_batch_and_undoes_only_itself),
         TEST(test_the_chain_goes_on_after_a_restart_and_verifies),
         TEST(test_a_person_is_erased_and_the_chain_still_verifies),
         TEST(test_an_epoch_never_goes_back),
