@@ -14,10 +14,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define ORDERS      12000
-#define WARMED_UP   9000
-#define BATCH       1000
-#define BOOT        "0123456789abcdef0123456789abcdef"
+#define ORDERS    12000
+#define WARMED_UP 9000
+#define BATCH     1000
+#define BOOT      "0123456789abcdef0123456789abcdef"
 
 static unsigned long own, sqlite;
 static sqlite3_mem_methods real;
