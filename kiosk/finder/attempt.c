@@ -9,6 +9,8 @@
 
 #define ZBAR_MODULE     2 /* pixels: what zbar reads of a drawn code without a miss */
 #define RECTIFY_MODULE  4
+#define CORNER_LOOKS    140 /* of fit_goal_cost(): 81 places, then a climb */
+#define BOW_LOOKS       140
 #define CONTRAST_MIN    5 /* gray levels */
 #define SCORE_MIN_ROUGH 0.15F
 
@@ -133,6 +135,12 @@ static void pin_alignment(struct attempt *a, const struct plane *plane, struct g
         *grid = pinned;
 }
 
+/* Whether so many looks of a fit still fit into the budget. */
+static bool affords(const struct attempt *a, const struct grid *grid, int n_looks)
+{
+    return a->spent + n_looks * fit_goal_cost(&a->fit, grid) < a->budget;
+}
+
 /* After the plain tries failed: bent codes, and the corner that nothing but its modules shows. */
 static int read_harder(struct attempt *a, const struct plane *plane, struct grid *grid)
 {
@@ -140,19 +148,20 @@ static int read_harder(struct attempt *a, const struct plane *plane, struct grid
     int n = 0;
 
     grid->n_mesh = 0;
-    if (a->steps & FINDER_CORNER) {
+    if (a->steps & FINDER_CORNER && affords(a, grid, CORNER_LOOKS)) {
         fit_corner(&a->fit, grid, 3.0F, &a->spent);
         fit_climb(&a->fit, grid, GRID_FLAT, 0.5F, 5, 0.8F, &a->spent);
         n = read_grid(a, plane, grid, VARIANT_LOCAL, VARIANTS);
     }
-    if (n == 0 && a->steps & FINDER_BOW && a->spent < a->budget) {
+    if (n == 0 && a->steps & FINDER_BOW && affords(a, grid, BOW_LOOKS)) {
         fit_bow(&a->fit, grid, &a->spent);
         fit_climb(&a->fit, grid, GRID_PARAMETERS, 0.4F, 6, 0.8F, &a->spent);
         if (grid->size >= GRID_SIZE(7) && a->steps & FINDER_MESH)
             alignment_mesh(plane, grid, light_contrast(&a->fit.light), &a->spent);
         n = read_grid(a, plane, grid, VARIANT_LOCAL, VARIANTS);
     }
-    if (n == 0 && a->steps & FINDER_RECTIFY && a->spent < a->budget) {
+    if (n == 0 && a->steps & FINDER_RECTIFY &&
+        a->spent + read_cost(RECTIFY_MODULE * (grid->size + 8)) < a->budget) {
         canonical_rectify(plane, grid, &a->fit.light, RECTIFY_MODULE, a->pixels, &picture);
         a->spent += 110L * picture.width * picture.width;
         n = give(a, &picture);

@@ -69,9 +69,22 @@ void fit_start(struct fit *fit, const struct plane *plane, const struct grid *gr
     add_alignment(fit, grid);
 }
 
+/* Every so many-th row and column tell enough of a larger code. */
+static int whole_step(const struct grid *grid)
+{
+    return grid->size <= 29 ? 1 : grid->size <= 61 ? 2 : 3;
+}
+
+long fit_goal_cost(const struct fit *fit, const struct grid *grid)
+{
+    int side = grid->size / whole_step(grid) + 1;
+
+    return (long)PLACE_COST * (fit->fixed.n + side * side);
+}
+
 static void list_whole(struct fit *fit, const struct grid *grid)
 {
-    int step = grid->size <= 29 ? 1 : grid->size <= 61 ? 2 : 3;
+    int step = whole_step(grid);
 
     for (int v = 0; v < grid->size; v += step)
         for (int u = 0; u < grid->size; u += step)

@@ -50,6 +50,8 @@ bool fit_corner(struct fit *fit, struct grid *grid, float reach, long *spent);
 /* Tries bows of up to one and a half modules along both sides, a climb from flat would stop at the
  * first timing module that agrees by chance. */
 void fit_bow(struct fit *fit, struct grid *grid, long *spent);
+/* What one look at score and crispness together costs, instructions, about. */
+long fit_goal_cost(const struct fit *fit, const struct grid *grid);
 /* What fit_start() costs, instructions, about. */
 static inline long fit_start_cost(const struct fit *fit)
 {

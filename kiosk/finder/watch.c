@@ -1,10 +1,12 @@
 /* A live picture: many looks at the same code, each cheap and each another one. */
 #include "kiosk/finder/search.h"
 
-#define FRAME_BUDGET     44000000L /* instructions, about */
-#define PLACE_FRAMES     10        /* a code seen so many frames ago is looked for where it was */
-#define PATTERN_CONTRAST 14        /* gray levels */
-#define PATTERN_FRAMES   12        /* the dear stages are for a picture that has shown a pattern */
+#define FRAME_BUDGET 42000000L /* instructions, about */
+/* What zbar takes for a picture it has to judge itself has no bound. */
+#define FRAME_STEPS      (FINDER_ALL & ~(FINDER_RECTIFY | FINDER_WHOLE))
+#define PLACE_FRAMES     10 /* a code seen so many frames ago is looked for where it was */
+#define PATTERN_CONTRAST 14 /* gray levels */
+#define PATTERN_FRAMES   12 /* the dear stages are for a picture that has shown a pattern */
 
 /* One a frame, round and round; `dear` ones only while there is something to see. */
 static const struct {
@@ -47,7 +49,7 @@ int finder_watch(struct finder *finder, const struct plane *frame, int size_max,
 
     if (frame->width < 2 || frame->height < 2)
         return 0;
-    r = search_start(finder, frame, FINDER_ALL, size_max, FRAME_BUDGET, read, userdata);
+    r = search_start(finder, frame, FRAME_STEPS, size_max, FRAME_BUDGET, read, userdata);
     if (r < 0)
         return r;
     if (memory->n_since < PLACE_FRAMES && memory->grid.size > 0)
