@@ -8,6 +8,7 @@
 #define _cleanup_(f)   __attribute__((cleanup(f)))
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
 #define _warn_unused_  __attribute__((warn_unused_result))
+#define _unused_       __attribute__((unused))
 
 /* Gives the pointer's (or value's) content away and leaves "nothing" behind. */
 #define TAKE(var, nothing)                                                                         \

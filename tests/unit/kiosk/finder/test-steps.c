@@ -61,7 +61,7 @@ static void test_mask_is_the_plain_mean(void **state)
 {
     static const int radii[] = {1, 5, 20, 60};
     struct plane plane;
-    _cleanup_free_ uint8_t *pixels = synthetic_noise(61, 43, &plane);
+    _cleanup_free_ _unused_ uint8_t *pixels = synthetic_noise(61, 43, &plane);
     struct mask mask = {};
 
     for (size_t i = 0; i < ELEMENTSOF(radii); i++) {
@@ -127,7 +127,7 @@ static void test_triple_knows_corner_size_and_depth(void **state)
     struct triples triples = {};
     struct plane plane;
     struct grid grid;
-    _cleanup_free_ uint8_t *pixels = synthetic_draw(&s, &plane, &grid);
+    _cleanup_free_ _unused_ uint8_t *pixels = synthetic_draw(&s, &plane, &grid);
     const struct triple *t = &triples.items[0];
 
     assert_int_equal(mask_make(&mask, &plane, 20, 5), 0);
@@ -268,7 +268,7 @@ static void test_fit_climbs_back(void **state)
     struct synthetic s = {.text = "P1 CLIMB", .version = 5, .turn = 10, .tilt = 30};
     struct plane plane;
     struct grid truth, grid;
-    _cleanup_free_ uint8_t *pixels = synthetic_draw(&s, &plane, &truth);
+    _cleanup_free_ _unused_ uint8_t *pixels = synthetic_draw(&s, &plane, &truth);
     static struct fit fit;
     struct point seen, want = grid_point(&truth, 37, 37);
     long spent = 0;
@@ -292,7 +292,7 @@ static void test_the_corner_without_a_pattern(void **state)
     struct synthetic s = {.text = "P1 CORNER", .version = 1, .module = 8};
     struct plane plane;
     struct grid truth, grid;
-    _cleanup_free_ uint8_t *pixels = synthetic_draw(&s, &plane, &truth);
+    _cleanup_free_ _unused_ uint8_t *pixels = synthetic_draw(&s, &plane, &truth);
     struct point want = grid_point(&truth, 17.5F, 17.5F), seen = want;
     static struct fit fit;
     long spent = 0;
@@ -311,7 +311,7 @@ static void test_alignment_is_found_and_pins_the_depth(void **state)
     struct synthetic s = {.text = "P1", .version = 5, .turn = 20, .tilt = 45};
     struct plane plane;
     struct grid truth, flat;
-    _cleanup_free_ uint8_t *pixels = synthetic_draw(&s, &plane, &truth);
+    _cleanup_free_ _unused_ uint8_t *pixels = synthetic_draw(&s, &plane, &truth);
     struct point want = grid_point(&truth, 30.5F, 30.5F), seen;
     long spent = 0;
 
@@ -331,7 +331,7 @@ static void test_mesh_follows_a_bow(void **state)
     struct synthetic s = {.text = "P1", .version = 10, .bow = 8};
     struct plane plane;
     struct grid grid, truth;
-    _cleanup_free_ uint8_t *pixels = synthetic_draw(&s, &plane, &grid);
+    _cleanup_free_ _unused_ uint8_t *pixels = synthetic_draw(&s, &plane, &grid);
     struct point before = grid_point(&grid, 28.5F, 50.5F), after;
     long spent = 0;
 
