@@ -40,9 +40,9 @@ class Ledger:
         self.orders, self.order_of = {}, {}
         self.place = {}    # parcel: SHELF, GONE or (bank, door)
         self.handed = {}   # parcel: (bank, door)
-        self.settled = set()  # orders whose cancel HQ has called done: money was given back
+        self.settled = {}  # orders whose cancel HQ has called done: the banks that have applied it
         self.turn = 0      # how often HQ was restored
-        self.dead = {}     # order: a code that died with a hand-over that HQ has called done
+        self.dead = {}     # the same of hand-overs: order: (the code that died, banks)
         self.wrong = []    # what must never happen, in words
 
     def accuse(self, words):
@@ -90,18 +90,19 @@ class Ledger:
         with self.lock:
             path.write_text(json.dumps([order.document() for order in orders]))
 
-    def settle(self, order, verb, code, turn):
-        """HQ has called a change done, in the history that began with restore number `turn`."""
+    def settle(self, order, verb, code, banks, turn):
+        """HQ has called a change done, in the history that began with restore number `turn`.
+        `banks` held a parcel of the order when it was asked for; HQ did not wait for others."""
         with self.lock:
             if turn != self.turn:
                 return
             if verb == "cancel":
-                self.settled.add(order)
+                self.settled[order] = banks
             else:
-                self.dead[order] = code
+                self.dead[order] = code, banks
 
     def undo_settled(self):
-        """HQ was restored: what was cancelled since the backup is to be cancelled again."""
+        """HQ was restored: what was cancelled since the backup must be cancelled again."""
         with self.lock:
             self.turn += 1
             self.settled.clear()

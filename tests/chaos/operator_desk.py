@@ -104,37 +104,44 @@ class Desk:
 
     def _is_called_back(self, order):
         """What was collected cannot be cancelled again, but stays cancelled where it was before."""
-        told = self.hq.parse(self.hq.do("order", order.name, "--json", check=False).stdout)
-        return bool(told) and told["document"]["status"] == "cancelled"
+        return self._order(order.name).get("document", {}).get("status") == "cancelled"
+
+    def _order(self, name):
+        """What HQ says of an order, {} when it does not know it."""
+        done = self.hq.do("order", name, "--json", check=False)
+        return self.hq.parse(done.stdout) or {}
+
+    def _holders(self, name):
+        """The banks that hold a parcel of an order, as far as HQ knows."""
+        parcels = self._order(name).get("document", {}).get("parcels", [])
+        return {parcel["placed"]["bank"] for parcel in parcels if parcel["placed"]}
 
     def _change(self):
         order = self.ledger.some_order()
         if not order or order.name in self.waiting:
             return
         verb = self.rng.choice(["cancel", "handover"])
-        code = self.codes.of(order.name)
+        code, banks = self.codes.of(order.name), self._holders(order.name)
         if verb == "handover" and not code:
             return
         if verb == "cancel":
             order.called_back = True  # before it is so: staff must not stock it meanwhile
         if self._told(verb, order.name):
-            self.waiting[order.name] = verb, code
+            self.waiting[order.name] = verb, code, banks
             self.codes.forget(order.name)
         elif verb == "cancel":
             order.called_back = self._is_called_back(order)
 
     def _look(self):
         """Which changes HQ calls done: from then on nobody may open the old way."""
-        for name, (verb, code) in list(self.waiting.items()):
+        for name, (verb, code, banks) in list(self.waiting.items()):
             turn = self.ledger.turn
-            done = self.hq.do("order", name, "--json", check=False)
-            told = self.hq.parse(done.stdout) if done.returncode == 0 else None
-            changes = [c for c in (told or {}).get("changes", []) if c["change"] == verb]
+            changes = [c for c in self._order(name).get("changes", []) if c["change"] == verb]
             if not changes:
                 del self.waiting[name]  # a restore has undone it
             elif changes[-1]["state"] != "pending":
                 del self.waiting[name]
-                self.ledger.settle(name, verb, code, turn)
+                self.ledger.settle(name, verb, code, banks, turn)
 
     # --- doors from afar -------------------------------------------------------------------------
 

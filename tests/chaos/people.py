@@ -119,10 +119,10 @@ class People:
         code = self.codes.of(order)
         if not code:
             return
-        dead = self.ledger.dead.get(order)
-        if dead and self.rng.random() < 0.5:
+        dead, applied = self.ledger.dead.get(order, (None, set()))
+        if dead and self.bank.bank in applied and self.rng.random() < 0.5:
             code = dead
-        settled = order in self.ledger.settled
+        settled = self.bank.bank in self.ledger.settled.get(order, set())
         method, text = self.rng.choice([("Present", code["code"]), ("Present", code["code"]),
                                         ("EnterNumber", code["number"])])
         outcome = self._visit(action, Visitor("customer", order=order), method, "s", text)
