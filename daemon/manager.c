@@ -256,6 +256,7 @@ int manager_start(struct manager *manager, const char *bus)
     r = uplink_start(manager);
     if (r < 0)
         return log_errno(r, "cannot start the connection to HQ");
+    disk_tick(manager); /* the first customer may be faster than the timer */
     r = sd_event_add_time_relative(manager->event, &manager->tick, CLOCK_BOOTTIME, TICK_US, 0,
                                    on_tick, manager);
     return r < 0 ? log_errno(r, "cannot start the timer") : 0;

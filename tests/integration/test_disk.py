@@ -291,7 +291,7 @@ def small_disk():
 
 
 def test_promise_4_a_real_file_system_fills_up_and_turns_read_only(site, small_disk):
-    small_disk(site.folder / "hk-canton-1" / "state", "32m")
+    small_disk(site.folder / "hk-canton-1" / "state", "12m")
     hq = site.hq()
     bank = site.bank(settings="[store]\nreserve=2M\n")
     hq.do("import", orders_file(site.folder))
