@@ -107,7 +107,7 @@ static void test_an_order_costs_no_allocation(void **state)
         feed_work_close(work);
     }
     assert_int_equal(n_orders, ORDERS);
-    print_message("%d orders: %lu allocations of ours, %lu of SQLite\n", ORDERS - WARMED_UP, own,
+    print_message("# %d orders: %lu allocations of ours, %lu of SQLite\n", ORDERS - WARMED_UP, own,
                   sqlite);
     assert_int_equal(own, 0);
     assert_int_equal(store_batch_end(store), 0);
