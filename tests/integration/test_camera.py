@@ -60,8 +60,9 @@ def test_the_card_before_the_camera(site):
     # The smallest codes have three pixels a module here; several codes lie in one picture, and the
     # finder looks at some in each.
     wait_until(lambda: len(read()) >= 3, "codes of the card to be read", 60)
-    seen = camera(bank)
-    assert seen["sees"] and seen["pictures"] > 0 and seen["rate"] > 0
+    seen = wait_until(lambda: (lambda c: c if c["rate"] > 0 else None)(camera(bank)),
+                      "a rate, which needs two pictures", 20)
+    assert seen["sees"] and seen["pictures"] > 0
     assert (seen["gray_width"], seen["gray_height"]) == (2100, 2970)
     assert 100 < seen["brightness"] < 256 and seen["sharpness"] > 0.9
     text = bank.ctl("camera").stdout
@@ -114,7 +115,7 @@ def test_two_cameras_on_one_decoder(site):
 def test_a_hint_comes_and_goes(site):
     hq, bank, kiosk = a_bank(site)
     kiosk.show("https://example.org/")
-    wait_until(lambda: kiosk.shown()[-1] == "hint-foreign", "the hint", 40)
+    wait_until(lambda: kiosk.shown()[-1:] == ["hint-foreign"], "the hint", 40)
     assert camera(bank)["hint"] == "foreign"
     kiosk.show_nothing()
-    wait_until(lambda: kiosk.shown()[-1] == "attract", "the hint to go away", 40)
+    wait_until(lambda: kiosk.shown()[-1:] == ["attract"], "the hint to go away", 40)
