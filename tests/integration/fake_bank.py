@@ -77,7 +77,7 @@ class FakeBank:
     def fetch(self, after=0, feed=None, max_bytes=1 << 20):
         self.publish("fetch", {"feed": feed, "after": after, "max_bytes": max_bytes})
 
-    def answer(self, after=0, feed=None, max_bytes=1 << 20, seconds=15):
+    def answer(self, after=0, feed=None, max_bytes=1 << 20, seconds=60):
         """Fetches once and returns the pages of the answer."""
         self.drain()
         self.fetch(after, feed, max_bytes)
